@@ -1,0 +1,146 @@
+"""Migrations: one Alembic history per app, for both databases.
+
+Every app's own revisions also create the chassis's tables (they are part of its MetaData). On PostgreSQL an
+advisory lock keeps replicas from migrating at once; on SQLite a copy is made first and put back if a revision
+fails. A database that is newer than this code is refused.
+"""
+
+import asyncio
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate.api import AutogenContext
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.engine import make_url
+
+from services.db.chassis_tables import ChassisBase
+from services.db.database import Database
+from services.db.types import ExactDecimal, JsonDocument, UtcInstant
+
+_ENVIRONMENT = Path(__file__).parent / "migration_environment"
+_LOCK = 7_304_115  # any constant of the suite's own
+
+
+class NewerDatabase(Exception):
+    """The database was migrated by a newer version of this app; the message is one line for the operator."""
+
+
+async def migrate(database: Database, directory: Path, metadata: MetaData, *, app: str) -> list[str]:
+    """Bring the database to this code's newest revision and return the revisions that were applied."""
+    if database.is_sqlite:
+        return await _migrate_sqlite(database, directory, metadata, app)
+    async with database.writer.connect() as connection:
+        await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+        await connection.commit()
+        try:
+            return await connection.run_sync(_upgrade, directory, metadata, app)
+        finally:
+            await connection.rollback()
+            await connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+            await connection.commit()
+
+
+async def pending(database: Database, directory: Path, metadata: MetaData, *, app: str) -> list[str]:
+    """The revisions that `migrate` would apply. Raises NewerDatabase."""
+    async with database.writer.connect() as connection:
+        return await connection.run_sync(_pending, directory, metadata, app)
+
+
+async def write_revision(database: Database, directory: Path, metadata: MetaData, message: str, *, app: str) -> Path:
+    """Write the next revision by comparing the tables with a database that is up to date; returns its file."""
+    directory.mkdir(exist_ok=True)
+    await migrate(database, directory, metadata, app=app)
+    async with database.writer.connect() as connection:
+
+        def compare(sync_connection: Connection) -> Path:
+            config = _config(sync_connection, directory, metadata)
+            existing = len(list(directory.glob("[0-9]*.py")))
+            script = command.revision(config, message, autogenerate=True, rev_id=f"{existing + 1:04d}")
+            assert script is not None and not isinstance(script, list)
+            return Path(script.path)
+
+        return await connection.run_sync(compare)
+
+
+async def _migrate_sqlite(database: Database, directory: Path, metadata: MetaData, app: str) -> list[str]:
+    file = Path(make_url(database.url).database or "")
+    async with database.writer.connect() as connection:
+        todo = await connection.run_sync(_pending, directory, metadata, app)
+        is_new = await connection.scalar(text("SELECT count(*) FROM sqlite_master")) == 0
+        await connection.rollback()
+    if not todo:
+        return []
+    copy = file.with_suffix(".before-migration")
+    if not is_new:
+        copy.unlink(missing_ok=True)
+        await asyncio.to_thread(_copy, file, copy)
+    try:
+        async with database.writer.connect() as connection:
+            return await connection.run_sync(_upgrade, directory, metadata, app)
+    except BaseException:
+        # DDL of several revisions is not one transaction here: put back what was there.
+        await database.close()
+        for leftover in (file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
+            leftover.unlink(missing_ok=True)
+        if is_new:
+            file.unlink(missing_ok=True)
+        else:
+            shutil.copyfile(copy, file)
+        raise
+
+
+def _copy(file: Path, copy: Path) -> None:
+    with sqlite3.connect(file) as plain:
+        plain.execute("VACUUM INTO ?", (str(copy),))
+    plain.close()
+
+
+def _config(connection: Connection, directory: Path, metadata: MetaData) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_ENVIRONMENT))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", str(directory))
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    config.attributes |= {
+        "connection": connection,
+        "metadata": [ChassisBase.metadata, metadata],
+        "render_item": _render_item,
+    }
+    return config
+
+
+def _pending(connection: Connection, directory: Path, metadata: MetaData, app: str) -> list[str]:
+    scripts = ScriptDirectory.from_config(_config(connection, directory, metadata))
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in scripts.walk_revisions()}
+    if current is not None and current not in known:
+        raise NewerDatabase(
+            f"the {app} database is at revision {current}, which this version does not know: run a newer version"
+        )
+    return [script.revision for script in reversed(list(scripts.iterate_revisions("heads", current or "base")))]
+
+
+def _upgrade(connection: Connection, directory: Path, metadata: MetaData, app: str) -> list[str]:
+    todo = _pending(connection, directory, metadata, app)
+    if todo:
+        connection.rollback()
+        command.upgrade(_config(connection, directory, metadata), "head")
+        connection.commit()
+    return todo
+
+
+def _render_item(kind: str, item: Any, autogen: AutogenContext) -> str | bool:
+    if kind == "type":
+        if isinstance(item, ExactDecimal):
+            return "ExactDecimal()"
+        if isinstance(item, UtcInstant):
+            return "UtcInstant()"
+        if item is JsonDocument:
+            return "JsonDocument"
+    return False

@@ -1,0 +1,17 @@
+"""Events: recorded with the change, relayed to the log, consumed once."""
+
+from services.events.consumers import Consumers, Delivery, NotYet, project
+from services.events.outbox import record
+from services.events.registry import EventData, EventSeen, EventType, event_type
+
+__all__ = [
+    "Consumers",
+    "Delivery",
+    "EventData",
+    "EventSeen",
+    "EventType",
+    "NotYet",
+    "event_type",
+    "project",
+    "record",
+]

@@ -1,0 +1,387 @@
+"""What a service does when an event arrives: its handlers, and the one way in which they are called.
+
+    projection   upserts a copy of somebody else's fact, by higher sequence only; may be replayed (`itaas rebuild`)
+    reaction     acts once; never replayed
+
+One event is one transaction: inbox row, handlers, outbox rows. What happens to it:
+
+| outcome of the handlers | what follows |
+|---|---|
+| they return | committed, with the inbox row |
+| an outage (database, another service) | nothing kept; its partition pauses, and again, as long as it lasts |
+| NotYet | the same, for `NOT_YET_SECONDS`; then refused |
+| a Refusal, or data that the handler's model refuses | dead letter |
+| any other exception (a defect) | tried `DEFECT_ATTEMPTS` times; then dead letter |
+"""
+
+import asyncio
+import fnmatch
+import typing
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services import context, metrics
+from services.clock import utc_now
+from services.db.aggregate import Projection
+from services.db.chassis_tables import DeadLetter, InboxRow
+from services.db.database import Database, is_outage
+from services.errors import Invalid, Refusal
+from services.events.envelope import Envelope, Message, from_message
+from services.events.log import EventLog, Partition, Record, Subscription
+from services.events.outbox import enqueue
+from services.ids import uuid7
+
+log = structlog.get_logger("itaas.consumer")
+
+M = TypeVar("M", bound=BaseModel)
+NOT_YET_SECONDS = 60.0
+DEFECT_ATTEMPTS = 4
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 10.0
+
+
+class NotYet(Invalid):
+    """The event is right but what it depends on has not arrived from another topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery(Generic[M]):
+    """An event as a handler gets it. `subject` is the aggregate's id, `sequence` its version."""
+
+    id: str
+    type: str
+    source: str
+    subject: UUID
+    sequence: int
+    time: datetime
+    correlation_id: str
+    business_unit_id: UUID | None
+    actor_id: str | None
+    causation_id: str | None
+    data: M
+
+
+Handle = Callable[[AsyncSession, Any, datetime], Awaitable[None]]
+Kind = Literal["projection", "reaction"]
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    pattern: str
+    kind: Kind
+    model: type[BaseModel]
+    call: Handle
+    tables: tuple[type[Projection], ...] = ()
+
+    def takes(self, event_type: str) -> bool:
+        return self.pattern == event_type or ("*" in self.pattern and fnmatch.fnmatchcase(event_type, self.pattern))
+
+
+class Consumers:
+    """The handlers of one service. A pattern is an event type, or holds `*` (the gateway archives them all)."""
+
+    def __init__(self) -> None:
+        self.handlers: list[Handler] = []
+
+    def projection(self, pattern: str, *tables: type[Projection]) -> Callable[[Handle], Handle]:
+        return self._add(pattern, "projection", tables)
+
+    def reaction(self, pattern: str) -> Callable[[Handle], Handle]:
+        return self._add(pattern, "reaction", ())
+
+    def matching(self, event_type: str) -> list[Handler]:
+        return [handler for handler in self.handlers if handler.takes(event_type)]
+
+    def extend(self, others: "Consumers") -> None:
+        self.handlers += others.handlers
+
+    def _add(self, pattern: str, kind: Kind, tables: tuple[type[Projection], ...]) -> Callable[[Handle], Handle]:
+        def add(function: Handle) -> Handle:
+            hint = typing.get_type_hints(function).get("event")
+            arguments = typing.get_args(hint)
+            if typing.get_origin(hint) is not Delivery or not issubclass(arguments[0], BaseModel):
+                raise TypeError(f"{function.__name__} must declare `event: Delivery[<a Pydantic model>]`")
+            self.handlers.append(Handler(pattern, kind, arguments[0], function, tables))
+            return function
+
+        return add
+
+
+async def project(
+    session: AsyncSession, table: type[Projection], event: Delivery[Any], values: Mapping[str, Any]
+) -> bool:
+    """Upsert the row `event.subject` of a projection; False if it already shows this sequence or a later one."""
+    row = await session.get(table, event.subject, populate_existing=True)
+    if row is None:
+        session.add(table(id=event.subject, sequence=event.sequence, seen_at=event.time, **values))
+        await session.flush()
+        return True
+    if row.sequence >= event.sequence:
+        return False
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.sequence = event.sequence
+    row.seen_at = event.time
+    await session.flush()
+    return True
+
+
+async def first_time(session: AsyncSession, source: str, event_id: str) -> bool:
+    """Note the event in the inbox of this transaction; False if it has had its effect already."""
+    values = {"source": source, "event_id": event_id, "received_at": utc_now()}
+    dialect = session.get_bind().dialect.name
+    upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    result = await session.execute(upsert(InboxRow).values(values).on_conflict_do_nothing())
+    return bool(result.rowcount)  # type: ignore[attr-defined]  # a CursorResult, as of every INSERT
+
+
+class Consumer:
+    """Reads an app's topics as the group `itaas.<app>` and calls its handlers."""
+
+    def __init__(self, app: str, handlers: Consumers, topics: list[str], database: Database, event_log: EventLog):
+        self.app = app
+        self.handlers = handlers
+        self._topics = topics
+        self._database = database
+        self._log = event_log
+        self._paused_until: dict[Partition, float] = {}
+        self._pause_seconds: dict[Partition, float] = {}
+        self._first_tried: dict[tuple[Partition, int], float] = {}
+        self._attempts: dict[tuple[Partition, int], int] = {}
+        self.healthy = False
+
+    @property
+    def group(self) -> str:
+        return f"itaas.{self.app}"
+
+    async def run(self) -> None:
+        """Consume until cancelled; rejoins after the log was away."""
+        while True:
+            try:
+                async with self._log.subscribe(self.group, self._topics) as subscription:
+                    self._paused_until.clear()
+                    while True:
+                        await self.step(subscription)
+            except Exception as error:
+                # Anything that escapes from the log's client is treated as an outage of it: rejoin, never stop reading.
+                self.healthy = False
+                level = log.warning if is_outage(error) else log.exception
+                level("the event log cannot be read", app=self.app, error=str(error))
+                await asyncio.sleep(1.0)
+
+    async def step(self, subscription: Subscription, *, timeout: float = 0.5) -> None:
+        """Poll once, handle what came, commit how far it got."""
+        loop = asyncio.get_running_loop()
+        for partition, until in list(self._paused_until.items()):
+            if loop.time() >= until:
+                del self._paused_until[partition]
+                await subscription.resume(partition)
+            else:
+                timeout = min(timeout, max(until - loop.time(), 0.01))
+        records = await subscription.poll(limit=200, timeout=timeout)
+        self.healthy = True
+        positions: dict[Partition, int] = {}
+        stopped: set[Partition] = set()
+        for record in records:
+            if record.partition in stopped:
+                continue
+            if await self.handle(record):
+                positions[record.partition] = record.offset + 1
+                self._pause_seconds.pop(record.partition, None)
+            else:
+                stopped.add(record.partition)
+                pause = self._pause_seconds.get(record.partition, FIRST_PAUSE_SECONDS)
+                self._pause_seconds[record.partition] = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                self._paused_until[record.partition] = loop.time() + pause
+                await subscription.rewind(record.partition, record.offset)
+                await subscription.pause(record.partition)
+        if positions:
+            await subscription.commit(positions)
+
+    async def handle(self, record: Record) -> bool:
+        """Give the record to its handlers; False means: not now, try it again later."""
+        place = (record.partition, record.offset)
+        try:
+            envelope = from_message(record.key, record.headers, record.value)
+            handlers = self.handlers.matching(envelope.type)
+            if not handlers:
+                return True
+            with context.entered(_context_of(envelope)):
+                async with self._database.transaction() as session:
+                    if await first_time(session, envelope.source, envelope.id):
+                        await call(session, handlers, envelope)
+                        outcome = "handled"
+                    else:
+                        outcome = "duplicate"
+            metrics.EVENTS_CONSUMED.labels(self.app, envelope.type, outcome).inc()
+        except Exception as error:
+            # The table in this module's docstring decides; nothing that a handler raises may stop the consumer.
+            if not self._is_final(place, error):
+                return False
+            await self.refuse(record, reason_of(error))
+        self._first_tried.pop(place, None)
+        self._attempts.pop(place, None)
+        return True
+
+    def _is_final(self, place: tuple[Partition, int], error: Exception) -> bool:
+        now = asyncio.get_running_loop().time()
+        waited = now - self._first_tried.setdefault(place, now)
+        if isinstance(error, NotYet):
+            return waited >= NOT_YET_SECONDS
+        if is_outage(error):
+            log.warning("an event waits for an outage to end", app=self.app, error=str(error))
+            return False
+        if isinstance(error, Refusal | ValidationError):
+            return True
+        self._attempts[place] = self._attempts.get(place, 0) + 1
+        log.exception("a handler failed", app=self.app, partition=str(place[0]), offset=place[1])
+        return self._attempts[place] >= DEFECT_ATTEMPTS
+
+    async def refuse(self, record: Record, reason: str) -> None:
+        """Put the record among the dead letters (table and topic), once, in one transaction."""
+        topic = f"itaas.dlq.{self.app}"
+        place = record.partition
+        headers = record.headers | {
+            "itaas-dlq-reason": reason,
+            "itaas-dlq-topic": place.topic,
+            "itaas-dlq-partition": str(place.number),
+            "itaas-dlq-offset": str(record.offset),
+        }
+        work = context.WorkContext(*(f"{place.topic}/{place.number}/{record.offset}",) * 3)
+        while True:
+            try:
+                with context.entered(work):
+                    async with self._database.transaction() as session:
+                        if await first_time(session, f"/itaas/dlq/{place.topic}", f"{place.number}/{record.offset}"):
+                            session.add(
+                                DeadLetter(
+                                    id=uuid7(),
+                                    topic=place.topic,
+                                    partition=place.number,
+                                    offset=record.offset,
+                                    key=record.key,
+                                    headers=record.headers,
+                                    value=record.value,
+                                    reason=reason,
+                                    refused_at=utc_now(),
+                                )
+                            )
+                            enqueue(session, Message(topic, record.key, headers, record.value))
+                metrics.DEAD_LETTERS.labels(self.app).inc()
+                log.error("an event was refused", app=self.app, reason=reason, **{"from": headers["itaas-dlq-topic"]})
+                return
+            except Exception as error:
+                # Without its dead letter the event would be lost, so an outage here is waited out too.
+                if not is_outage(error):
+                    raise
+                await asyncio.sleep(LONGEST_PAUSE_SECONDS / 10)
+
+
+async def call(session: AsyncSession, handlers: list[Handler], envelope: Envelope) -> None:
+    """Call `handlers` with the event inside `session`'s transaction."""
+    try:
+        subject = UUID(envelope.subject or "")
+        unit = None if envelope.business_unit_id is None else UUID(envelope.business_unit_id)
+    except ValueError as error:
+        raise Invalid(f"subject or businessunitid is not a UUID: {error}") from error
+    for handler in handlers:
+        delivery: Delivery[Any] = Delivery(
+            id=envelope.id,
+            type=envelope.type,
+            source=envelope.source,
+            subject=subject,
+            sequence=envelope.sequence,
+            time=envelope.time,
+            correlation_id=envelope.correlation_id,
+            business_unit_id=unit,
+            actor_id=envelope.actor_id,
+            causation_id=envelope.causation_id,
+            data=handler.model.model_validate(envelope.data),
+        )
+        await handler.call(session, delivery, utc_now())
+    await session.flush()
+
+
+def reason_of(error: Exception) -> str:
+    """One line for the operator. Of a defect only the kind: its text may hold somebody's data."""
+    if isinstance(error, ValidationError):
+        faults = "; ".join(f"/{'/'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        return f"the data does not fit: {faults}"
+    if isinstance(error, Refusal):
+        return f"{type(error).__name__}: {error.detail}"
+    return f"defect: {type(error).__name__}"
+
+
+async def replay(database: Database, handlers: Consumers, dead_letter_id: UUID) -> bool:
+    """Give a dead letter to its handlers again; False if it had been replayed. Publishes the letter nowhere.
+
+    Raises what the handlers raise; then nothing is kept, and the letter stays open.
+    """
+    async with database.reading() as reading:
+        letter = await reading.get(DeadLetter, dead_letter_id)
+    if letter is None:
+        raise Invalid(f"no dead letter {dead_letter_id}")
+    envelope = from_message(letter.key, letter.headers, letter.value)
+    with context.entered(_context_of(envelope)):
+        async with database.transaction() as session:
+            letter = (await session.scalars(select(DeadLetter).where(DeadLetter.id == dead_letter_id))).one()
+            if letter.replayed_at is not None:
+                return False
+            letter.replayed_at = utc_now()
+            if await first_time(session, envelope.source, envelope.id):
+                await call(session, handlers.matching(envelope.type), envelope)
+    return True
+
+
+async def rebuild(
+    database: Database, handlers: Consumers, topics: list[str], event_log: EventLog, report: Callable[[int], None]
+) -> int:
+    """Empty the projections and fill them again from the topics, past the inbox. Returns the events applied.
+
+    Safe beside a running consumer: both apply higher sequences only.
+    """
+    ends = {topic: await event_log.ends(topic) for topic in topics}
+    projections = [handler for handler in handlers.handlers if handler.kind == "projection"]
+    with context.entered(context.WorkContext(*(str(uuid7()),) * 3)):
+        async with database.transaction() as session:
+            for table in {table for handler in projections for table in handler.tables}:
+                for row in await session.scalars(select(table)):
+                    await session.delete(row)
+    applied = 0
+    for topic in topics:
+        async for record in event_log.read(topic, until=ends[topic]):
+            try:
+                envelope = from_message(record.key, record.headers, record.value)
+                matching = [handler for handler in projections if handler.takes(envelope.type)]
+                if not matching:
+                    continue
+                with context.entered(_context_of(envelope)):
+                    async with database.transaction() as session:
+                        await call(session, matching, envelope)
+            except (Refusal, ValidationError) as error:
+                if is_outage(error):
+                    raise
+                log.warning("rebuild passes over a refused event", reason=reason_of(error), offset=record.offset)
+                continue
+            applied += 1
+            report(applied)
+    return applied
+
+
+def _context_of(envelope: Envelope) -> context.WorkContext:
+    return context.WorkContext(
+        correlation_id=envelope.correlation_id,
+        causation_id=envelope.id,
+        request_id=envelope.id,
+        actor_id=envelope.actor_id,
+        traceparent=envelope.traceparent,
+    )

@@ -1,0 +1,122 @@
+"""The relay: takes what is in the outbox to the event log, and deletes it once that is acknowledged.
+
+It reads whatever is there and keeps no cursor, so a row whose transaction commits later than one with a higher
+number is simply found at the next look. Several replicas may run: a shard (of the key's hash) is relayed by
+the holder of its advisory lock alone, which keeps the order per key; on SQLite there is one process.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from services import metrics
+from services.db.chassis_tables import OutboxRow
+from services.db.database import Database, is_outage
+from services.events.envelope import Message
+from services.events.log import PARTITIONS, AppendFailed, EventLog
+
+log = structlog.get_logger("itaas.relay")
+
+BATCH = 500
+LOOK_AGAIN_SECONDS = 1.0
+_LOCK_SPACE = 7_304_116  # first half of the advisory lock's key; the shard is the second
+
+
+class Relay:
+    def __init__(self, app: str, database: Database, event_log: EventLog) -> None:
+        self.app = app
+        self._database = database
+        self._log = event_log
+        self._committed = asyncio.Event()
+        self._shards: set[int] = set(range(PARTITIONS)) if database.is_sqlite else set()
+        self._holder: Any = None  # the connection whose session holds the shards' locks
+        self.failing = False
+
+    def wake(self) -> None:
+        """Called after each commit of this process."""
+        self._committed.set()
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        try:
+            while True:
+                self._committed.clear()
+                try:
+                    published = await self.drain_once()
+                    self.failing = False
+                except Exception as error:
+                    # Whatever the log or the database says: what is in the outbox stays there and is tried again.
+                    self.failing = True
+                    if not is_outage(error):
+                        log.exception("the relay failed", app=self.app)
+                    else:
+                        log.warning("events wait in the outbox", app=self.app, error=str(error))
+                    await self._let_go()
+                    published = 0
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                if published == 0:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._committed.wait(), LOOK_AGAIN_SECONDS)
+        finally:
+            await self._let_go()
+
+    async def drain_once(self) -> int:
+        """Publish one batch of the shards held; returns how many messages were acknowledged. Raises AppendFailed."""
+        shards = await self._take_shards()
+        if not shards:
+            return 0
+        async with self._database.reading() as session:
+            found = select(OutboxRow).order_by(OutboxRow.id).limit(BATCH)
+            if len(shards) < PARTITIONS:
+                found = found.where(OutboxRow.shard.in_(shards))
+            rows = list(await session.scalars(found))
+        metrics.OUTBOX_DEPTH.labels(self.app).set(len(rows))
+        if not rows:
+            return 0
+        messages = [Message(row.topic, row.key, row.headers, row.value) for row in rows]
+        acknowledged = len(rows)
+        failure: AppendFailed | None = None
+        try:
+            await self._log.append(messages)
+        except AppendFailed as error:
+            acknowledged, failure = error.acknowledged, error
+        if acknowledged:
+            async with self._database.transaction() as session:
+                numbers = [row.id for row in rows[:acknowledged]]
+                await session.execute(delete(OutboxRow).where(OutboxRow.id.in_(numbers)))
+            metrics.EVENTS_PUBLISHED.labels(self.app).inc(acknowledged)
+        if failure is not None:
+            raise failure
+        return acknowledged
+
+    async def _take_shards(self) -> set[int]:
+        """The shards this process may relay now, after trying for those that nobody holds."""
+        if self._database.is_sqlite:
+            return self._shards
+        if self._holder is None:
+            self._holder = await self._database.writer.connect()
+            self._holder = await self._holder.execution_options(isolation_level="AUTOCOMMIT")
+            self._shards = set()
+        # The same connection answers for the locks it holds: if it is gone, so are they, and this raises.
+        missing = [shard for shard in range(PARTITIONS) if shard not in self._shards]
+        if missing:
+            for shard in missing:
+                lock = text("SELECT pg_try_advisory_lock(:space, :shard)")
+                if await self._holder.scalar(lock, {"space": _LOCK_SPACE, "shard": shard}):
+                    self._shards.add(shard)
+        else:
+            await self._holder.scalar(text("SELECT 1"))
+        return self._shards
+
+    async def _let_go(self) -> None:
+        holder, self._holder = self._holder, None
+        if holder is not None:
+            self._shards = set()
+            with suppress(SQLAlchemyError, OSError):
+                await holder.invalidate()  # closes the connection, which releases its locks
+            with suppress(SQLAlchemyError, OSError):
+                await holder.close()

@@ -1,0 +1,35 @@
+"""HTTP conventions of every service (DESIGN.md), as routers and dependencies."""
+
+from services.http.api import Api, UploadApi
+from services.http.dependencies import Now, ReadSession, WriteSession
+from services.http.etags import Etag, IfMatch, RequiredIfMatch, check_version
+from services.http.jobs import JobRead, accepted_job
+from services.http.paging import Page, Paging, paginate
+from services.http.schemas import Body, CurrencyCode, DecimalString, ExternalId, MoneyModel, Read, plain
+from services.http.uploads import Upload, upload_body
+
+__all__ = [
+    "Api",
+    "Body",
+    "CurrencyCode",
+    "DecimalString",
+    "Etag",
+    "ExternalId",
+    "IfMatch",
+    "JobRead",
+    "MoneyModel",
+    "Now",
+    "Page",
+    "Paging",
+    "Read",
+    "ReadSession",
+    "RequiredIfMatch",
+    "Upload",
+    "UploadApi",
+    "WriteSession",
+    "accepted_job",
+    "check_version",
+    "paginate",
+    "plain",
+    "upload_body",
+]

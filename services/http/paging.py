@@ -1,0 +1,79 @@
+"""Keyset pages: `?limit=` and `&cursor=`, answered with `items` and `next_cursor`, and a Link header.
+
+The key is a unique column in whose order the list stands, as a rule the UUIDv7 id: the oldest first, and the last
+page costs what the first one does.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.errors import Fault, Invalid
+
+T = TypeVar("T")
+
+
+class CursorNotReadable(Invalid): ...
+
+
+class Page(BaseModel, Generic[T]):
+    items: Sequence[T]
+    next_cursor: str | None = Field(description="Pass it as `cursor` to get the next page; null on the last one")
+
+
+class _Paging:
+    def __init__(
+        self,
+        request: Request,
+        response: Response,
+        limit: Annotated[int, Query(ge=1, le=200, description="Items on a page")] = 50,
+        cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
+    ) -> None:
+        self._request = request
+        self._response = response
+        self.limit = limit
+        self.after = None if cursor is None else _decoded(cursor)
+
+    def link(self, cursor: str) -> None:
+        url = self._request.url.include_query_params(cursor=cursor)
+        self._response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+
+
+Paging = Annotated[_Paging, Depends(_Paging)]
+
+
+async def paginate(
+    session: AsyncSession, query: Select[Any], key: Any, paging: _Paging, *, newest_first: bool = False
+) -> Page[Any]:
+    """The page of `query` (a select of one entity) that `paging` asks for, in the order of `key`, a UUID column."""
+    if paging.after is not None:
+        query = query.where(key < paging.after if newest_first else key > paging.after)
+    rows = list(
+        (await session.scalars(query.order_by(key.desc() if newest_first else key).limit(paging.limit + 1))).unique()
+    )
+    cursor = None
+    if len(rows) > paging.limit:
+        rows.pop()
+        cursor = _encoded(getattr(rows[-1], key.key))
+        paging.link(cursor)
+    return Page[Any].model_construct(items=rows, next_cursor=cursor)
+
+
+def _encoded(key: UUID) -> str:
+    return base64.urlsafe_b64encode(key.bytes).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> UUID:
+    try:
+        return UUID(bytes=base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error) as error:
+        raise CursorNotReadable(
+            "the cursor is none that we gave out", faults=[Fault("cursor", "pass next_cursor unchanged")]
+        ) from error

@@ -1,0 +1,173 @@
+"""The worker: claims due timers and waiting jobs, one at a time each, and runs them.
+
+A claim is a conditional update that sets a lease and raises the fencing number; every later write of the claimant
+names its number, so that one who was only slow, not dead, can no longer write once another has taken over.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, or_, select, update
+
+from services import context, metrics
+from services.clock import utc_now
+from services.db.chassis_tables import Job, Timer
+from services.db.database import Database, is_outage
+from services.errors import Refusal
+from services.work.jobs import (
+    CANCELLED,
+    FAILED,
+    LEASE_SECONDS,
+    QUEUED,
+    RUNNING,
+    SUCCEEDED,
+    JobCancelled,
+    JobRun,
+    Jobs,
+    LeaseLost,
+)
+from services.work.timers import Timers
+
+log = structlog.get_logger("itaas.worker")
+
+LOOK_AGAIN_SECONDS = 1.0
+JOB_ATTEMPTS = 3
+TIMER_LEASE_SECONDS = 60
+LONGEST_TIMER_PAUSE_SECONDS = 3600
+
+
+class Worker:
+    def __init__(self, app: str, database: Database, jobs: Jobs, timers: Timers) -> None:
+        self.app = app
+        self._database = database
+        self._jobs = jobs
+        self._timers = timers
+        self._committed = asyncio.Event()
+
+    def wake(self) -> None:
+        """Called after each commit of this process."""
+        self._committed.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        if not self._jobs.handlers and not self._timers.handlers:
+            return
+        while True:
+            self._committed.clear()
+            try:
+                worked = await self.run_due_timer() or await self.run_waiting_job()
+            except Exception as error:
+                # The rows stay where they are; whatever went wrong, the next look finds them again.
+                tell = log.warning if is_outage(error) else log.exception
+                tell("the worker failed", app=self.app, error=str(error))
+                worked = False
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            if not worked:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._committed.wait(), LOOK_AGAIN_SECONDS)
+
+    async def run_due_timer(self) -> bool:
+        """Run one due timer; False if none is due."""
+        timer = await self._claim(Timer, Timer.due_at <= utc_now(), Timer.due_at, self._timers.handlers)
+        if timer is None:
+            return False
+        work = context.WorkContext(timer.correlation_id, timer.causation_id, str(timer.id))
+        try:
+            with context.entered(work):
+                async with self._database.transaction() as session:
+                    await self._timers.handlers[timer.kind](session, timer.payload, utc_now())
+                    await session.flush()
+                    gone = await session.execute(delete(Timer).where(Timer.id == timer.id, Timer.fence == timer.fence))
+                    if not gone.rowcount:  # type: ignore[attr-defined]
+                        raise LeaseLost(f"timer {timer.id}")
+        except LeaseLost:
+            log.warning("a timer was taken over", app=self.app, kind=timer.kind)
+        except Exception as error:
+            # It keeps its row and is tried again, later and later; somebody has to be told, nothing may be lost.
+            pause = min(2.0**timer.attempts, LONGEST_TIMER_PAUSE_SECONDS)
+            (log.warning if is_outage(error) else log.exception)("a timer failed", app=self.app, kind=timer.kind)
+            async with self._database.transaction() as session:
+                later = {"lease_until": utc_now() + timedelta(seconds=pause)}
+                await session.execute(
+                    update(Timer).where(Timer.id == timer.id, Timer.fence == timer.fence).values(later)
+                )
+        return True
+
+    async def run_waiting_job(self) -> bool:
+        """Run one queued or abandoned job to its end; False if none waits."""
+        job = await self._claim(Job, Job.state.in_([QUEUED, RUNNING]), Job.created_at, self._jobs.handlers)
+        if job is None:
+            return False
+        run = JobRun(self._database, job)
+        work = context.WorkContext(job.correlation_id, str(job.id), str(job.id), actor_id=job.created_by)
+        with context.entered(work):
+            heartbeat = asyncio.create_task(self._keep_lease(run))
+            try:
+                state, result, problem = await self._outcome(run, job)
+            finally:
+                heartbeat.cancel()
+            if state is not None and await run.finish(state, result=result, problem=problem):
+                metrics.JOBS_FINISHED.labels(self.app, job.kind, state).inc()
+        return True
+
+    async def _outcome(self, run: JobRun, job: Job) -> tuple[str | None, Any, Any]:
+        from services.http.problems import describe  # the same words for a job's failure as for a request's
+
+        try:
+            return SUCCEEDED, await self._jobs.handlers[job.kind](run), None
+        except LeaseLost:
+            return None, None, None
+        except JobCancelled:
+            return CANCELLED, None, None
+        except Exception as error:
+            if is_outage(error):
+                log.warning("a job waits for an outage to end", app=self.app, kind=job.kind, error=str(error))
+                await run.give_back(after_seconds=5)
+                return None, None, None
+            if isinstance(error, Refusal):
+                return FAILED, None, describe(error)
+            log.exception("a job failed", app=self.app, kind=job.kind, job_id=str(job.id))
+            if job.attempts < JOB_ATTEMPTS:
+                await run.give_back(after_seconds=2.0**job.attempts)
+                return None, None, None
+            return FAILED, None, describe(error)
+
+    async def _keep_lease(self, run: JobRun) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            with suppress(Exception):  # a missed renewal shows at the next chunk, as LeaseLost
+                await run.renew()
+
+    async def _claim(self, table: Any, condition: Any, order: Any, kinds: Any) -> Any:
+        """Lease the first free row that meets `condition` and whose kind this app handles."""
+        if not kinds:
+            return None
+        now = utc_now()
+        free = or_(table.lease_until.is_(None), table.lease_until <= now)
+        async with self._database.reading() as session:
+            row = (
+                await session.scalars(
+                    select(table).where(condition, free, table.kind.in_(kinds)).order_by(order).limit(1)
+                )
+            ).one_or_none()
+        if row is None:
+            return None
+        claimed: dict[str, Any] = {
+            "fence": row.fence + 1,
+            "attempts": row.attempts + 1,
+            "lease_until": now + timedelta(seconds=LEASE_SECONDS if table is Job else TIMER_LEASE_SECONDS),
+        }
+        if table is Job:
+            claimed["state"] = RUNNING
+        async with self._database.transaction() as session:
+            taken = await session.execute(
+                update(table).where(table.id == row.id, table.fence == row.fence, condition, free).values(claimed)
+            )
+            if not taken.rowcount:  # type: ignore[attr-defined]
+                return None
+        for name, value in claimed.items():
+            setattr(row, name, value)
+        return row
