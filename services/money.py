@@ -11,37 +11,11 @@ from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, Inexact, Inv
 from fractions import Fraction
 from typing import TypeVar
 
+from iso4217 import Currency
+
 from services.errors import Invalid
 
 K = TypeVar("K")
-
-# ISO 4217 currencies whose exponent is not 2; the published list has changed twice in twenty years.
-EXPONENTS: Mapping[str, int] = (
-    dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
-        0,
-    )
-    | dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
-    | {"CLF": 4, "UYW": 4}
-)
 
 # Wide enough that no sum or product of what the API admits is ever rounded: Inexact raises instead.
 EXACT = Context(prec=120, traps=[Inexact, InvalidOperation])
@@ -70,10 +44,14 @@ class Money:
 
 
 def exponent(currency: str) -> int:
-    """Decimal places of `currency` (ISO 4217). Raises UnknownCurrency unless it is three capital letters."""
-    if not (len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()):
+    """Decimal places of `currency` (ISO 4217). Raises UnknownCurrency, also for what has none (gold, test codes)."""
+    try:
+        places = Currency(currency).exponent
+    except ValueError:
+        places = None
+    if places is None:
         raise UnknownCurrency(f"{currency!r} is not an ISO 4217 currency code")
-    return EXPONENTS.get(currency, 2)
+    return places
 
 
 def round_amount(amount: Decimal, currency: str) -> Decimal:
