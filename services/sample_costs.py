@@ -144,8 +144,8 @@ _TABLE = {
          | Meridian Support | Other | support plan | 1 | Months | 240
         """,
 }
-_BASE_LOAD = """analytics-workspaces | Meridian Compute | Compute | notebook base load | 272 | 4x16 VM-hours | 0.192 | day ±8 \
-    | research-analytics"""
+_BASE_LOAD = """analytics-workspaces | Meridian Compute | Compute | notebook base load | 272 | 4x16 VM-hours | 0.192 \
+    | day ±8 | research-analytics"""
 
 # A one-year spend commitment, part of it paid upfront each July: what is effective in a month is more than
 # what is billed in it, and in July far less.
@@ -387,12 +387,14 @@ def _commitment(month: _Month) -> Iterator[dict[str, str]]:
         )
 
 
+_QUEUE = ("Integration", "Meridian Queue", "data-integration")
+
+
 def _adjustments(month: _Month) -> Iterator[dict[str, str]]:
     """A credit, a correction of the month before, and tax: amounts without a quantity."""
     for provider, charge, charge_class, what, amount, category, service_name, service in (
         (CLOUD, "Credit", "", "credit for an outage", "-18.75", "Compute", "Meridian Compute", "analytics-workspaces"),
-        (CLOUD, "Adjustment", "Correction", "last month's requests, recounted", "-2.310044", "Integration")
-        + ("Meridian Queue", "data-integration"),
+        (CLOUD, "Adjustment", "Correction", "requests recounted", "-2.310044", *_QUEUE),
         ("Harbour Telecom", "Tax", "", "telecommunications tax", "212.40", "Networking", "SIP trunks", "voice"),
     ):
         yield _charge(month, provider, month.start, month.end, Decimal(amount)) | {

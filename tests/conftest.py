@@ -1,8 +1,78 @@
-"""Shared fixtures."""
+"""Shared fixtures: the toy service's migrations, and real Kafka and PostgreSQL for the suites that claim them."""
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
+
+from services.local_stack import Backends, local_backends, missing
+
+sys.path.insert(0, str(Path(__file__).parent / "chassis"))
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def require_or_skip(reason: str) -> None:
+    """Skip with one line; in CI (ITAAS_REQUIRE_STACK=1), where nothing may be skipped, fail instead."""
+    if os.environ.get("ITAAS_REQUIRE_STACK"):
+        pytest.fail(f"not skipped because ITAAS_REQUIRE_STACK is set: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+    """Apache Kafka and PostgreSQL, once for the whole run."""
+    if lacking := missing():
+        require_or_skip("; ".join(lacking))
+    folder = tmp_path_factory.mktemp("backends")
+    with local_backends(folder, databases=[], report=lambda line: None) as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, on each of the two."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/test.db"
+    return new_postgresql(request)
+
+
+@pytest.fixture
+def postgresql_url(request: pytest.FixtureRequest) -> str:
+    return new_postgresql(request)
+
+
+def new_postgresql(request: pytest.FixtureRequest) -> str:
+    running: Backends = request.getfixturevalue("backends")
+    name = f"t_{uuid4().hex}"
+    running.postgres.create_database(name)
+    return running.postgres.url(name)
+
+
+@pytest.fixture(scope="session")
+def toy_migrations(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy service's first revision, written as `itaas dev-migration` writes those of the services."""
+    import asyncio
+
+    from services.db import Database
+    from services.db.migrations import write_revision
+
+    toy = importlib.import_module("toy")
+    folder = tmp_path_factory.mktemp("toy")
+
+    async def write() -> None:
+        database = Database(f"sqlite+aiosqlite:///{folder}/empty.db")
+        await write_revision(database, folder / "migrations", toy.Base.metadata, "first tables", app="toy")
+        await database.close()
+
+    asyncio.run(write())
+    return folder / "migrations"
+
+

@@ -7,6 +7,7 @@ On SQLite there is exactly one writer connection (BEGIN IMMEDIATE), for which tr
 their own; with 32 writers SQLite spends its time on lock time-outs instead (FINDINGS: 500 against 6,000 commits/s).
 """
 
+import sqlite3
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,6 +29,8 @@ WRITER_WAIT_SECONDS = 15
 # More open transactions than this are refused at once: the queue would only grow.
 MAX_OPEN_TRANSACTIONS = 1_000
 
+_SQLITE_OUTAGES = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_PROTOCOL")
+READ, WRITE = "BEGIN", "BEGIN IMMEDIATE"
 AFTER_COMMIT = "itaas_after_commit"
 _CLAIMS = "itaas_claims"
 
@@ -46,8 +49,8 @@ class Database:
         self._claimed: set[int] = set()
         self.on_commit: list[Callable[[], None]] = []  # woken after each commit: the relay, timers
         if self.is_sqlite:
-            self._writer = _sqlite_engine(url, connections=1, begin="BEGIN IMMEDIATE", wait=WRITER_WAIT_SECONDS)
-            self._reader = _sqlite_engine(url, connections=4, begin="BEGIN", wait=WRITER_WAIT_SECONDS)
+            self._writer = _sqlite_engine(url, connections=1, begin=WRITE, wait=WRITER_WAIT_SECONDS)
+            self._reader = _sqlite_engine(url, connections=4, begin=READ, wait=WRITER_WAIT_SECONDS)
         else:
             self._writer = create_async_engine(
                 url,
@@ -125,6 +128,8 @@ def after_commit(session: AsyncSession, wake: Callable[[], None]) -> None:
 def is_outage(error: BaseException) -> bool:
     """Whether the same work may succeed later without anyone changing it: a dependency is away, slow or full."""
     if isinstance(error, DBAPIError):
+        if isinstance(error.orig, sqlite3.Error):  # its OperationalError also stands for plain mistakes
+            return getattr(error.orig, "sqlite_errorname", "").startswith(_SQLITE_OUTAGES)
         return (
             error.connection_invalidated
             or isinstance(error, OperationalError | InterfaceError)
@@ -172,8 +177,10 @@ def _sqlite_engine(url: str, *, connections: int, begin: str, wait: float) -> As
         # The driver's own transaction control would begin too late (not at the first read) and not IMMEDIATE.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
+        if begin == READ:
+            cursor.execute("PRAGMA query_only=ON")
         cursor.close()
         driver = connection.driver_connection
 

@@ -151,9 +151,11 @@ class EmbeddedLog:
             known = {row.partition: row.next_offset for row in rows}
         return {Partition(topic, n): known.get(n, 0) for n in range(count)}
 
-    async def read(self, topic: str, *, until: Mapping[Partition, int]) -> AsyncIterator[Record]:
+    async def read(
+        self, topic: str, *, until: Mapping[Partition, int], start: Mapping[Partition, int] | None = None
+    ) -> AsyncIterator[Record]:
         for place, end in sorted(until.items()):
-            offset = 0
+            offset = (start or {}).get(place, 0)
             while offset < end:
                 batch = [r for r in await self.fetch(place, offset, 500) if r.offset < end]
                 if not batch:

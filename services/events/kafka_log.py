@@ -71,15 +71,19 @@ class KafkaLog:
 
         return await self._groupless(ask, group_id=group)
 
-    async def read(self, topic: str, *, until: Mapping[Partition, int]) -> AsyncIterator[Record]:
-        left = {TopicPartition(p.topic, p.number): end for p, end in until.items() if end > 0}
+    async def read(
+        self, topic: str, *, until: Mapping[Partition, int], start: Mapping[Partition, int] | None = None
+    ) -> AsyncIterator[Record]:
+        first = {TopicPartition(p.topic, p.number): offset for p, offset in (start or {}).items()}
+        left = {TopicPartition(p.topic, p.number): end for p, end in until.items()}
+        left = {place: end for place, end in left.items() if end > first.get(place, 0)}
         if not left:
             return
         executor = ThreadPoolExecutor(1, "kafka-read")
         run = asyncio.get_running_loop().run_in_executor
         consumer = await run(executor, lambda: KafkaConsumer(**self._connect, enable_auto_commit=False))
         try:
-            await run(executor, lambda: _start_at_the_beginning(consumer, list(left)))
+            await run(executor, _start_reading, consumer, list(left), first)
             while left:
                 batches = await run(executor, lambda: consumer.poll(timeout_ms=500, max_records=500))
                 for place, records in batches.items():
@@ -297,9 +301,12 @@ def _positions(consumer: Any, places: list[TopicPartition]) -> list[int]:
     return [consumer.position(place) for place in places]
 
 
-def _start_at_the_beginning(consumer: Any, places: list[TopicPartition]) -> None:
+def _start_reading(consumer: Any, places: list[TopicPartition], first: Mapping[TopicPartition, int]) -> None:
     consumer.assign(places)
     consumer.seek_to_beginning(*places)
+    for place in places:
+        if place in first:
+            consumer.seek(place, first[place])
 
 
 def _record(record: Any) -> Record:

@@ -100,8 +100,10 @@ class EventLog(Protocol):
         """The group's durable position per partition (0 where it has none)."""
         ...
 
-    def read(self, topic: str, *, until: Mapping[Partition, int]) -> AsyncIterator[Record]:
-        """Everything from the start of the topic up to (not including) `until`, in order per partition, groupless."""
+    def read(
+        self, topic: str, *, until: Mapping[Partition, int], start: Mapping[Partition, int] | None = None
+    ) -> AsyncIterator[Record]:
+        """From `start` (or the beginning) up to, not including, `until`: in order per partition, groupless."""
         ...
 
     async def ping(self) -> None: ...

@@ -52,7 +52,7 @@ async def run_once(
     caller = hashlib.sha256(request.headers.get("authorization", "").encode()).hexdigest()
     if (principal := await _principal_or_none(request)) is not None:
         caller = principal
-    path = request.scope.get("root_path", "") + request.url.path + "?" + request.url.query
+    path = request.scope["path"] + "?" + request.url.query
     scope = hashlib.sha256("\n".join((caller, request.method, path, key)).encode()).hexdigest()
     async with database.reading() as session:
         if (kept := await _kept(session, scope)) is not None:
@@ -65,7 +65,7 @@ async def run_once(
     except Refusal as refusal:
         if status_of(refusal) in _NOT_KEPT or status_of(refusal) >= 500 or isinstance(refusal, StillInFlight):
             raise
-        response = answer(describe(refusal, instance=request.scope.get("root_path", "") + request.url.path))
+        response = answer(describe(refusal, instance=request.scope["path"]))
         if (written := _write_session(request)) is not None:
             await written.rollback()
             async with database.transaction() as session:

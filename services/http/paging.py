@@ -12,7 +12,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Select
+from sqlalchemy import Integer, Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import Fault, Invalid
@@ -52,9 +52,13 @@ Paging = Annotated[_Paging, Depends(_Paging)]
 async def paginate(
     session: AsyncSession, query: Select[Any], key: Any, paging: _Paging, *, newest_first: bool = False
 ) -> Page[Any]:
-    """The page of `query` (a select of one entity) that `paging` asks for, in the order of `key`, a UUID column."""
+    """The page of `query` (a select of one entity) that `paging` asks for, in the order of `key`.
+
+    `key` is a column of UUIDs, or of row numbers.
+    """
     if paging.after is not None:
-        query = query.where(key < paging.after if newest_first else key > paging.after)
+        after = _position(paging.after, key)
+        query = query.where(key < after if newest_first else key > after)
     rows = list(
         (await session.scalars(query.order_by(key.desc() if newest_first else key).limit(paging.limit + 1))).unique()
     )
@@ -66,8 +70,20 @@ async def paginate(
     return Page[Any].model_construct(items=rows, next_cursor=cursor)
 
 
-def _encoded(key: UUID) -> str:
-    return base64.urlsafe_b64encode(key.bytes).decode().rstrip("=")
+def _encoded(key: UUID | int) -> str:
+    """A row number travels as the UUID of the same value, so that all cursors look alike."""
+    uuid = UUID(int=key) if isinstance(key, int) else key
+    return base64.urlsafe_b64encode(uuid.bytes).decode().rstrip("=")
+
+
+def _position(after: UUID, key: Any) -> UUID | int:
+    if not isinstance(key.type, Integer):
+        return after
+    if after.int >= 1 << 63:
+        raise CursorNotReadable(
+            "the cursor is none that we gave out here", faults=[Fault("cursor", "pass next_cursor unchanged")]
+        )
+    return after.int
 
 
 def _decoded(cursor: str) -> UUID:

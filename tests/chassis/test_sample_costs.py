@@ -101,5 +101,5 @@ def test_the_columns_are_those_of_the_published_sample() -> None:
     "period", ["2026-13", "2026-00", "2026-1", "26-10", "2026-10-01", "", "0000-01", "9999-12", "２０２６-10"]
 )
 def test_what_is_no_month_is_refused(period: str) -> None:
-    with pytest.raises(ValueError, match="month|calendar"):
+    with pytest.raises(ValueError, match=r"month|calendar"):
         write_costs(period, io.StringIO())

@@ -1,0 +1,57 @@
+# Every target is a short way to say what `itaas`, pytest or a script does; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8080
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run demo stack test test-long check lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+$(BIN)/itaas: requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked dependencies"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python -m compileall -q $(VENV)/lib services *_service gateway || true
+	@touch $(BIN)/itaas
+
+$(VENV)/.dev: requirements-dev.txt $(BIN)/itaas
+	@echo "installing the locked tools of the tests"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $(VENV)/.dev
+
+setup: $(BIN)/itaas ## Make .venv with `itaas` in it
+
+setup-dev: $(VENV)/.dev ## The same with what tests and checks need
+
+run: setup ## Serve the suite with the sample organisation on 127.0.0.1:8080 (PORT=…)
+	@$(BIN)/itaas up --sample --port $(PORT)
+
+demo: setup ## Drive the whole value loop against a running suite, or one of its own
+	@$(BIN)/itaas loop
+
+stack: setup ## The distributed mode for real: Kafka, PostgreSQL and five processes, without Docker
+	@$(BIN)/itaas stack --sample --port $(PORT)
+
+test: setup-dev ## All tests that take less than ten minutes together
+	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+
+test-long: setup-dev ## What takes longer
+	@$(BIN)/python -m pytest -m long $(ARGS)
+
+check: setup-dev ## Lint, types, and the direction of the dependencies
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lock: ## Renew requirements.txt and requirements-dev.txt (needs uv)
+	uv pip compile pyproject.toml --group dev $(LOCK) -o requirements-dev.txt
+	uv pip compile pyproject.toml -c requirements-dev.txt $(LOCK) -o requirements.txt
+LOCK := --quiet --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --universal
+
+clean: ## Remove the environment and caches; the data folder .itaas stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,5 @@
+"""`python -m services` is the command `itaas`."""
+
+from services.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""Drivers of a period, unit costs and the hash of a run's inputs."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from pricing_service.domain.costing import (
+    DriverIncomplete,
+    DriverKind,
+    DriverRule,
+    Subscribed,
+    input_hash,
+    subscribed_volumes,
+    unit_cost,
+)
+from pricing_service.domain.periods import Period
+
+D = Decimal
+
+
+def test_a_driver_that_cannot_share_says_why() -> None:
+    fixed = DriverRule(DriverKind.FIXED, {"a": D(3), "b": D(1)})
+    known = frozenset({"a", "b"})
+    assert fixed.driver(known=known, volumes={}).weights == {"a": D(3), "b": D(1)}
+    missing = fixed.driver(known=frozenset({"a"}), volumes={}).missing
+    assert missing == "its driver names a service that the catalogue has not published: b"
+    volume = DriverRule(DriverKind.VOLUME, {"a": D(1), "b": D(1)})
+    assert volume.driver(known=known, volumes={"a": D(7), "c": D(1)}).weights == {"a": D(7)}
+    assert volume.driver(known=known, volumes={}).missing == "its driver is volume, but no volume is known"
+    with pytest.raises(DriverIncomplete):
+        DriverRule(DriverKind.FIXED, {"a": D(-1)})
+
+
+def test_unit_cost_has_ten_decimals() -> None:
+    assert unit_cost(D("100"), D("3")) == D("33.3333333333")
+    assert unit_cost(D("0.00000000005"), D("1")) == D("0.0000000000")  # half-even
+    assert unit_cost(D("0.00000000015"), D("1")) == D("0.0000000002")
+    assert unit_cost(D("5"), D("0")) is None
+    assert unit_cost(D("5"), None) is None
+
+
+def test_volumes_from_subscriptions_are_weighted_by_active_days() -> None:
+    november = Period(2026, 11)
+    day = datetime(2026, 11, 21, tzinfo=UTC)
+    volumes = subscribed_volumes(
+        november,
+        [
+            Subscribed("a", D(4), november.start, None),
+            Subscribed("a", D(1), day, None),
+            Subscribed("b", D(9), november.end, None),
+        ],
+    )
+    assert volumes == {"a": D("4.3333333333")}
+
+
+def test_same_inputs_same_hash() -> None:
+    one = input_hash({"period": "2026-10", "volumes": {"b": D("1.50"), "a": D(1)}})
+    assert one == input_hash({"volumes": {"a": D("1.0"), "b": D("1.5")}, "period": "2026-10"})
+    assert one != input_hash({"period": "2026-10", "volumes": {"a": D(1), "b": D("1.51")}})

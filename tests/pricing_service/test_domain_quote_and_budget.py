@@ -1,0 +1,124 @@
+"""The life of a quote, what a plan quotes, and budget arithmetic."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pricing_service.domain import plan, quote
+from pricing_service.domain.budget import Balance, BudgetAnswer, BudgetExceeded
+from pricing_service.domain.plan import ChargesWrong, PlanCharge, PlanVersion, Recurrence
+from pricing_service.domain.prices import Charge, Flat, PerUnit
+from pricing_service.domain.quote import (
+    QuoteNotAcceptable,
+    QuoteNotExpired,
+    QuoteNotWithdrawable,
+    QuoteState,
+)
+
+D = Decimal
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
+
+
+def test_every_transition_that_is_not_in_the_table_is_refused() -> None:
+    assert quote.accept(QuoteState.OPEN, valid_until=LATER, now=NOW) is QuoteState.ACCEPTED
+    assert quote.withdraw(QuoteState.OPEN) is QuoteState.WITHDRAWN
+    assert quote.expire(QuoteState.OPEN, valid_until=NOW, now=NOW) is QuoteState.EXPIRED
+    for state in set(QuoteState) - {QuoteState.OPEN}:
+        with pytest.raises(QuoteNotAcceptable, match=state):
+            quote.accept(state, valid_until=LATER, now=NOW)
+        with pytest.raises(QuoteNotWithdrawable, match=state):
+            quote.withdraw(state)
+        with pytest.raises(QuoteNotExpired, match=state):
+            quote.expire(state, valid_until=NOW, now=NOW)
+
+
+def test_a_quote_lapses_at_its_instant_not_after_it() -> None:
+    quote.accept(QuoteState.OPEN, valid_until=LATER, now=LATER - timedelta(microseconds=1))
+    with pytest.raises(QuoteNotAcceptable, match="lapsed at 2026-11-25T00:00:00Z"):
+        quote.accept(QuoteState.OPEN, valid_until=LATER, now=LATER)
+    with pytest.raises(QuoteNotExpired):
+        quote.expire(QuoteState.OPEN, valid_until=LATER, now=NOW)
+    assert quote.current(QuoteState.OPEN, valid_until=NOW, now=NOW) is QuoteState.EXPIRED
+    assert quote.current(QuoteState.ACCEPTED, valid_until=NOW, now=NOW) is QuoteState.ACCEPTED
+    assert quote.number(2026, 1) == "Q-2026-000001"
+
+
+def version(*charges: PlanCharge, number: int = 1, effective_from: datetime = NOW) -> PlanVersion:
+    return PlanVersion(UUID(int=number), number, "USD", effective_from, charges)
+
+
+YEARLY = PlanCharge("server", "Virtual server", "per_unit", Charge(PerUnit(D("500"))), Recurrence.YEAR)
+
+
+def test_a_yearly_price_is_quoted_in_twelfths_and_as_a_year() -> None:
+    (quoted,) = plan.quote(version(YEARLY), D(1))
+    assert quoted.priced.total == D("41.67")
+    assert quoted.priced.lines[0].formula == "(1 × 500) × 1/12 year = 41.666666666667 ≈ 41.67 USD"
+    assert quoted.annual == D("500.00")  # not twelve rounded months
+
+
+def test_months_one_offs_and_usage_in_a_quote() -> None:
+    monthly = PlanCharge("seat", "Seat", "per_unit", Charge(PerUnit(D("6.505"))), Recurrence.MONTH)
+    once = PlanCharge("setup", "Setup", "flat", Charge(Flat(D("80"))), Recurrence.ONE_OFF)
+    hours = PlanCharge("hours", "Hours", "per_unit", Charge(PerUnit(D("1"))), Recurrence.USAGE, "vm-hours")
+    seat, setup = plan.quote(version(monthly, once, hours), D(1))
+    assert (seat.priced.total, seat.annual) == (D("6.50"), D("78.00"))
+    assert (setup.priced.total, setup.annual) == (D("80.00"), D("80.00"))
+
+
+def test_the_version_in_force() -> None:
+    old, new = version(YEARLY), version(YEARLY, number=2, effective_from=LATER)
+    corrected = version(YEARLY, number=3)
+    assert plan.in_force([old, new], NOW) is old
+    assert plan.in_force([old, new], LATER) is new
+    assert plan.in_force([old, corrected], NOW) is corrected
+    assert plan.in_force([old], NOW - timedelta(seconds=1)) is None
+
+
+def test_charges_that_contradict_each_other_are_named() -> None:
+    with pytest.raises(ChargesWrong) as caught:
+        plan.check_charges(
+            [
+                ("a", Recurrence.USAGE, None),
+                ("a", Recurrence.MONTH, "hours"),
+                ("b", Recurrence.USAGE, "hours"),
+            ]
+        )
+    assert [fault.pointer for fault in caught.value.faults] == [
+        "/charges/0/meter",
+        "/charges/1/key",
+        "/charges/1/meter",
+        "/charges/2/meter",
+    ]
+    with pytest.raises(ChargesWrong):
+        plan.check_charges([])
+
+
+def test_budget_arithmetic() -> None:
+    balance = Balance(D("100"), hard=True).reserve(D("60"))
+    assert balance.available == D("40")
+    assert balance.answer(D("40")) is BudgetAnswer.ENOUGH
+    assert balance.answer(D("40.01")) is BudgetAnswer.SHORT
+    with pytest.raises(BudgetExceeded, match=r"40.01 is needed, 40 is available"):
+        balance.reserve(D("40.01"))
+    spent = balance.spend(D("25"), from_reservation=D("20"))
+    assert (spent.reserved, spent.actual, spent.available) == (D("40"), D("25"), D("35"))
+    assert spent.release(D("40")).available == D("75")
+    assert Balance(D("10")).reserve(D("60")).available == D("-50")  # soft
+
+
+@given(st.decimals(0, 10**9, places=2), st.lists(st.decimals(0, 10**9, places=2), max_size=20))
+def test_a_hard_budget_is_never_overdrawn_by_reservations(amount: D, asked: list[D]) -> None:
+    balance = Balance(amount, hard=True)
+    for wanted in asked:
+        try:
+            balance = balance.reserve(wanted)
+        except BudgetExceeded:
+            assert wanted > balance.available
+        assert balance.available >= 0
