@@ -192,6 +192,9 @@ def _sqlite_engine(url: str, *, connections: int, begin: str, wait: float) -> As
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin_explicitly(connection: Any) -> None:
+        if connection.connection.driver_connection.in_transaction:
+            # A COMMIT that failed (a full disk, say) leaves its transaction open, and SQLAlchemy believes it ended.
+            connection.exec_driver_sql("ROLLBACK")
         connection.exec_driver_sql(begin)
 
     return engine

@@ -118,10 +118,10 @@ async def read_note(note_id: UUID, session: ReadSession, etag: Etag, principal: 
 async def rewrite_note(
     note_id: UUID,
     body: NoteCreate,
+    principal: Annotated[Principal, may(Role.FINANCE)],
     session: WriteSession,
     if_match: RequiredIfMatch,
     etag: Etag,
-    principal: Annotated[Principal, may(Role.FINANCE)],
 ) -> Note:
     note = await session.get(Note, note_id)
     if note is None:

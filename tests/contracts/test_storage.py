@@ -117,7 +117,7 @@ async def test_instants_are_utc_and_sort_by_time(database: Database) -> None:
     assert all(instant is not None and instant.tzinfo is UTC for instant in back)
     with pytest.raises(Exception, match="no time zone"):
         async with database.transaction() as session:
-            session.add(Line(id=3, at=datetime(2026, 1, 1)))  # noqa: DTZ001  # naive on purpose
+            session.add(Line(id=3, at=datetime(2026, 1, 1)))  # naive on purpose
 
 
 async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:

@@ -1,0 +1,164 @@
+"""The relay loses nothing, keeps the order per key, and several replicas do not get into each other's way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from sqlalchemy import func, select
+
+from services.db import Database
+from services.db.chassis_tables import ChassisBase, OutboxRow
+from services.events.embedded_log import EmbeddedLog
+from services.events.envelope import Message
+from services.events.log import AppendFailed, EventLog, Topic
+from services.events.outbox import enqueue
+from services.events.relay import Relay
+
+pytestmark = pytest.mark.anyio
+TOPIC = "itaas.pricing"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    made = Database(database_url)
+    async with made.writer.begin() as connection:
+        await connection.run_sync(ChassisBase.metadata.create_all)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def log(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedLog]:
+    made = EmbeddedLog(f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('log')}/events.db")
+    await made.open()
+    await made.create_topics([Topic(TOPIC)])
+    yield made
+    await made.close()
+
+
+def message(key: str, number: int) -> Message:
+    return Message(TOPIC, key, {}, str(number).encode())
+
+
+async def put(database: Database, *messages: Message) -> None:
+    async with database.transaction() as session:
+        for each in messages:
+            enqueue(session, each)
+
+
+async def by_key(log: EventLog) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    async for record in log.read(TOPIC, until=await log.ends(TOPIC)):
+        found.setdefault(record.key, []).append(int(record.value))
+    return found
+
+
+async def waiting(database: Database) -> int:
+    async with database.reading() as session:
+        return await session.scalar(select(func.count()).select_from(OutboxRow)) or 0
+
+
+async def drain(relay: Relay) -> None:
+    while await relay.drain_once():
+        pass
+
+
+async def test_everything_is_published_once_in_order_and_then_gone(database: Database, log: EmbeddedLog) -> None:
+    await put(database, *(message(f"k{number % 3}", number) for number in range(1200)))
+    await drain(Relay("pricing", database, log))
+    assert await by_key(log) == {f"k{k}": [n for n in range(1200) if n % 3 == k] for k in range(3)}
+    assert await waiting(database) == 0
+
+
+async def test_a_lower_number_that_commits_later_is_not_passed_over(postgresql_url: str, log: EmbeddedLog) -> None:
+    """Two interleaved transactions: the one that took its number first commits last."""
+    database = Database(postgresql_url)
+    async with database.writer.begin() as connection:
+        await connection.run_sync(ChassisBase.metadata.create_all)
+    relay = Relay("pricing", database, log)
+    async with database.transaction() as slow:
+        enqueue(slow, message("slow", 1))
+        await slow.flush()  # its number is taken, and nobody sees the row yet
+        await put(database, message("fast", 2))
+        await drain(relay)
+        assert await by_key(log) == {"fast": [2]}
+    async with database.reading() as session:
+        assert list(await session.scalars(select(OutboxRow.id))) == [1]  # lower than the one already published
+    await drain(relay)
+    assert await by_key(log) == {"fast": [2], "slow": [1]}
+    await database.close()
+
+
+class FlakyLog(EmbeddedLog):
+    """Takes `good` messages of a batch and then fails, once per entry of `failures`."""
+
+    failures: list[int]
+
+    async def append(self, messages: Sequence[Message]) -> None:
+        if self.failures:
+            good = self.failures.pop(0)
+            await super().append(messages[:good])
+            raise AppendFailed(good, "the broker went away")
+        await super().append(messages)
+
+
+async def test_after_a_failed_send_nothing_later_overtakes(
+    database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    flaky = FlakyLog(f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('flaky')}/events.db")
+    flaky.failures = [3, 0, 7]
+    await flaky.open()
+    await flaky.create_topics([Topic(TOPIC)])
+    await put(database, *(message("k", number) for number in range(20)))
+    relay = Relay("pricing", database, flaky)
+    for left in (17, 17, 10):
+        with pytest.raises(AppendFailed):
+            await relay.drain_once()
+        assert await waiting(database) == left
+    await drain(relay)
+    assert await by_key(flaky) == {"k": list(range(20))}
+    await flaky.close()
+
+
+async def test_replicas_share_the_shards_and_keep_the_order(postgresql_url: str, log: EmbeddedLog) -> None:
+    databases = [Database(postgresql_url) for _ in range(3)]
+    async with databases[0].writer.begin() as connection:
+        await connection.run_sync(ChassisBase.metadata.create_all)
+    relays = [Relay("pricing", database, log) for database in databases]
+    tasks = [asyncio.create_task(relay.run()) for relay in relays]
+    await asyncio.sleep(0.3)
+    for start in range(0, 400, 20):
+        await put(databases[start % 3], *(message(f"k{n % 5}", n) for n in range(start, start + 20)))
+        if start == 200:
+            # The replica that holds the shards dies; another must take over.
+            holders = [n for n, relay in enumerate(relays) if relay._shards]
+            tasks[holders[0]].cancel()
+        for relay in relays:
+            relay.wake()
+    async with asyncio.timeout(20):
+        while await waiting(databases[0]):
+            await asyncio.sleep(0.02)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    # Duplicates are allowed (at least once), another order is not.
+    for key, numbers in (await by_key(log)).items():
+        first_seen = list(dict.fromkeys(numbers))
+        assert first_seen == [n for n in range(400) if f"k{n % 5}" == key]
+    for database in databases:
+        await database.close()
+
+
+async def test_a_commit_wakes_the_relay(database: Database, log: EmbeddedLog) -> None:
+    relay = Relay("pricing", database, log)
+    database.on_commit.append(relay.wake)
+    task = asyncio.create_task(relay.run())
+    await asyncio.sleep(0.2)  # it has found nothing and sleeps
+    started = asyncio.get_running_loop().time()
+    await put(database, message("k", 1))
+    async with asyncio.timeout(5):
+        while await waiting(database):
+            await asyncio.sleep(0.005)
+    assert asyncio.get_running_loop().time() - started < 0.9  # sooner than its next look by itself
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
