@@ -123,9 +123,7 @@ def token(
     except ValueError:
         raise ConfigurationError("--business-unit takes a business unit's id (a UUID)") from None
     keys = LocalKeys(settings_for(data_dir).itaas_data_dir / "keys", create=True)
-    typer.echo(
-        keys.issue(roles=[Role(r) for r in role], business_units=units, person=person, seconds=days * 24 * 3600)
-    )
+    typer.echo(keys.issue(roles=[Role(r) for r in role], business_units=units, person=person, seconds=days * 24 * 3600))
 
 
 @app.command()
@@ -169,7 +167,9 @@ def dlq_list(
 
 
 @dlq.command("replay")
-def dlq_replay(name: AppName, letter: Annotated[str, typer.Argument(help="A dead letter's id")], data_dir: DataDir = None) -> None:
+def dlq_replay(
+    name: AppName, letter: Annotated[str, typer.Argument(help="A dead letter's id")], data_dir: DataDir = None
+) -> None:
     """Give a dead letter to that app's handler once more. Publishes the letter nowhere."""
     from services.commands.operate import replay_dead_letter
 

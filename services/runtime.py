@@ -24,6 +24,7 @@ from services.events.consumers import Consumer, Consumers
 from services.events.log import USAGE_RETENTION_SECONDS, USAGE_TOPIC, EventLog, Topic
 from services.events.registry import EventData
 from services.events.relay import Relay
+from services.housekeeping import keep_house
 from services.identity import unit_tree
 from services.identity.tokens import Verifier, build_verifier
 from services.settings import APPS, ConfigurationError, Settings
@@ -81,6 +82,7 @@ async def opened_event_log(settings: Settings) -> AsyncIterator[EventLog]:
         embedded = EmbeddedLog(f"sqlite+aiosqlite:///{settings.itaas_data_dir.absolute() / 'events.db'}")
         await embedded.open()
         await embedded.create_topics(all_topics())
+        await embedded.prune()
         log = embedded
     else:
         from services.events.kafka_log import KafkaLog  # imported late: it costs start-up time
@@ -120,7 +122,7 @@ class Runtime:
             self.relay = Relay(name, self.database, self.event_log)
             worker = Worker(name, self.database, self.definition.jobs, self.definition.timers)
             self.database.on_commit += [self.relay.wake, worker.wake]
-            loops = [self.relay.run(), worker.run()]
+            loops = [self.relay.run(), worker.run(), keep_house(name, self.database)]
             if topics := self.definition.all_topics_in():
                 handlers = self.definition.all_consumers()
                 self.consumer = Consumer(name, handlers, topics, self.database, self.event_log)

@@ -40,7 +40,9 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, bound: socket.socket, *, handle_signals: bool = True) -> AsyncIterator[asyncio.Task[None]]:
+async def serving(
+    app: ASGIApp, bound: socket.socket, *, handle_signals: bool = True
+) -> AsyncIterator[asyncio.Task[None]]:
     """Serve `app` while in the block; the task that is yielded ends when a signal asks to stop."""
     server = _Server(
         uvicorn.Config(

@@ -29,9 +29,7 @@ class Clients:
         self._stack = stack
         self._made: dict[tuple[Role, tuple[UUID, ...], str | None], httpx.AsyncClient] = {}
 
-    def __call__(
-        self, role: Role, business_units: Sequence[UUID] = (), person: str | None = None
-    ) -> httpx.AsyncClient:
+    def __call__(self, role: Role, business_units: Sequence[UUID] = (), person: str | None = None) -> httpx.AsyncClient:
         key = (role, tuple(business_units), person)
         if key not in self._made:
             token = self._keys.issue(roles=[role], business_units=list(business_units), person=person)

@@ -1,8 +1,8 @@
 """What the tables of every service have in common: aggregates with a version, projections with a sequence.
 
-An aggregate's `version` is its ETag, its events' `sequence` and its guard against stale writes, all in one:
-`services.events.record` and `touch` raise it, and SQLAlchemy adds `WHERE version = <the one loaded>` to the
-UPDATE, so that the second of two concurrent writers is refused on both databases alike.
+An aggregate's `version` is its ETag, its events' `sequence` and its guard against stale writes, all in one: every
+change raises it, and SQLAlchemy adds `WHERE version = <the one loaded>` to the UPDATE, so that the second of
+two concurrent writers is refused on both databases alike.
 """
 
 from datetime import datetime
@@ -60,7 +60,7 @@ class Aggregate:
 
 
 def touch(aggregate: Aggregate) -> None:
-    """Raise the version for a change that publishes no event, so that its ETag moves all the same."""
+    """Raise the version. Needed where only other rows than the aggregate's own have changed; the rest is automatic."""
     aggregate.version += 1
     aggregate.updated_at = utc_now()
 
@@ -76,11 +76,18 @@ class Projection:
         super().__init__(**columns)
 
 
+def is_changed(aggregate: Aggregate) -> bool:
+    """Whether a column has changed since the version was last raised or the change was last flushed."""
+    session = object_session(aggregate)
+    return (
+        session is not None
+        and session.is_modified(aggregate, include_collections=False)
+        and not inspect(aggregate).attrs.version.history.has_changes()
+    )
+
+
 @event.listens_for(Aggregate, "before_update", propagate=True)
-def _refuse_an_unversioned_update(mapper: Any, connection: Any, target: Aggregate) -> None:
-    """A change that moves no version would slip past every other writer's check: that is a defect, said loudly."""
-    session = object_session(target)
-    if session is None or not session.is_modified(target, include_collections=False):
-        return
-    if not inspect(target).attrs.version.history.has_changes():
-        raise RuntimeError(f"{type(target).__name__} changed without a new version: call record(...) or touch(...)")
+def _raise_the_version(mapper: Any, connection: Any, target: Aggregate) -> None:
+    """No change may slip past the other writers' check, also one that publishes nothing or is flushed early."""
+    if is_changed(target):
+        touch(target)

@@ -226,8 +226,10 @@ class EmbeddedLog:
         return self._appended
 
     async def wait_for_news(self, signal: asyncio.Event, timeout: float) -> None:
+        # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the event.
         with suppress(TimeoutError):
-            await asyncio.wait_for(signal.wait(), min(timeout, _LOOK_AGAIN_SECONDS))
+            async with asyncio.timeout(min(timeout, _LOOK_AGAIN_SECONDS)):
+                await signal.wait()
 
     def leave(self, member: "_Member") -> None:
         if member in self._members[member.group]:

@@ -59,8 +59,10 @@ class Relay:
                     published = 0
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 if published == 0:
+                    # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the event.
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._committed.wait(), LOOK_AGAIN_SECONDS)
+                        async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                            await self._committed.wait()
         finally:
             await self._let_go()
 

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Response
 
-from services.db.aggregate import Aggregate
+from services.db.aggregate import Aggregate, is_changed, touch
 from services.errors import Fault, Invalid, PreconditionFailed, PreconditionRequired
 
 A = TypeVar("A", bound=Aggregate)
@@ -28,6 +28,8 @@ class _EtagSetter:
         self._response = response
 
     def __call__(self, aggregate: A) -> A:
+        if is_changed(aggregate):
+            touch(aggregate)  # now, since the change itself is flushed only after the answer is made
         self._response.headers["ETag"] = f'"{aggregate.version}"'
         return aggregate
 

@@ -66,8 +66,10 @@ class Worker:
                 worked = False
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
             if not worked:
+                # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the event.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._committed.wait(), LOOK_AGAIN_SECONDS)
+                    async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                        await self._committed.wait()
 
     async def run_due_timer(self) -> bool:
         """Run one due timer; False if none is due."""

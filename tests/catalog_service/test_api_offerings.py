@@ -22,7 +22,8 @@ async def test_an_offering_is_drafted_published_and_retired(catalog: ServiceHarn
     assert published["state"] == "published"
     again = await owner.post(f"/v1/offerings/{draft['id']}/publish")
     assert (again.status_code, again.json()["type"]) == (409, "urn:itaas:problem:offering-transition-refused")
-    await done(owner, f"/v1/offerings/{draft['id']}/retire")
+    retired = await owner.post(f"/v1/offerings/{draft['id']}/retire", headers={"Correlation-Id": "thread-2"})
+    assert retired.json()["state"] == "retired"
     first, second = [event for event in await catalog.published() if event.subject == draft["id"]]
     assert (first.type, second.type) == ("itaas.catalog.offering.published.v1", "itaas.catalog.offering.retired.v1")
     assert first.data == {
@@ -34,6 +35,7 @@ async def test_an_offering_is_drafted_published_and_retired(catalog: ServiceHarn
         "state": "published",
     }
     assert (second.data["state"], second.sequence) == ("retired", first.sequence + 1)
+    assert second.correlation_id == "thread-2"
 
 
 async def test_publishing_lists_everything_that_is_missing(catalog: ServiceHarness, owner: httpx.AsyncClient) -> None:

@@ -10,7 +10,11 @@ import httpx
 import pytest
 import toy
 from openapi_spec_validator import validate
+from sqlalchemy import update
 
+from services.clock import utc_now
+from services.db.chassis_tables import IdempotencyRecord
+from services.housekeeping import remove_expired
 from services.testing import ServiceHarness
 
 pytestmark = pytest.mark.anyio
@@ -113,6 +117,17 @@ async def test_at_once_with_one_key_only_one_takes_effect(client: httpx.AsyncCli
     assert set(statuses) <= {201, 409}
     assert all(a.json()["type"].endswith("still-in-flight") for a in answers if a.status_code == 409)
     assert len((await client.get("/v1/notes")).json()["items"]) == 1
+
+
+async def test_an_answer_is_kept_for_a_day_and_then_removed(client: httpx.AsyncClient, service: ServiceHarness) -> None:
+    key = {"Idempotency-Key": "k"}
+    await client.post("/v1/notes", json={"text": "a"}, headers=key)
+    database = service.runtime.database
+    assert await remove_expired(database) == 0
+    async with database.transaction() as session:
+        await session.execute(update(IdempotencyRecord).values(expires_at=utc_now()))
+    assert await remove_expired(database) == 1
+    assert (await client.post("/v1/notes", json={"text": "b"}, headers=key)).status_code == 201
 
 
 async def test_keys_belong_to_their_caller(service: ServiceHarness) -> None:

@@ -193,15 +193,25 @@ async def test_concurrent_writers_lose_no_update(database: Database) -> None:
         assert kept is not None and kept.balance == 8
 
 
-async def test_a_change_without_a_new_version_is_a_defect(database: Database) -> None:
+async def test_every_change_raises_the_version(database: Database) -> None:
     async with database.transaction() as session:
         account = Account(name="a", balance=Decimal(1))
         session.add(account)
-    with pytest.raises(RuntimeError, match="without a new version"):
+    versions = []
+    for balance in (5, 6, 6):
         async with database.transaction() as session:
             mine = await session.get(Account, account.id)
             assert mine is not None
-            mine.balance = Decimal(5)
+            mine.balance = Decimal(balance)
+        versions.append(mine.version)
+    assert versions == [1, 2, 2]
+    async with database.transaction() as session:
+        mine = await session.get(Account, account.id)
+        assert mine is not None
+        mine.balance = Decimal(7)
+        await session.scalar(select(func.count()).select_from(Account))  # flushes early
+        touch(mine)
+    assert mine.version == 4
 
 
 async def test_a_taken_value_is_a_conflict(database: Database) -> None:

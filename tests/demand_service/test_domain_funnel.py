@@ -71,7 +71,7 @@ def test_a_refusal_names_the_state_and_what_is_allowed_from_it() -> None:
 
 
 def test_a_refusal_at_the_end_says_that_it_is_the_end() -> None:
-    with pytest.raises(StepNotAllowed, match="is withdrawn: submit .* allowed: nothing, it has ended"):
+    with pytest.raises(StepNotAllowed, match=r"is withdrawn: submit .* allowed: nothing, it has ended"):
         walk(PROJECT, Step.WITHDRAW, Step.SUBMIT)
 
 

@@ -1,6 +1,7 @@
 """Orders: the plan from a template, tasks in the order of their dependencies, cancelling, and a model of it all."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -120,6 +121,4 @@ def test_a_plan_is_refused_exactly_when_it_cannot_be_worked_off(template: list[T
             plan_tasks(template)
         path = refused.value.detail.rsplit(": ", 1)[1].split(" → ")
         needs = {task.key: task.depends_on for task in template}
-        assert path[0] == path[-1] and all(
-            after in needs[before] for before, after in zip(path, path[1:], strict=False)
-        )
+        assert path[0] == path[-1] and all(after in needs[before] for before, after in pairwise(path))

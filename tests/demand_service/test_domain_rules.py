@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -10,11 +11,17 @@ from hypothesis import strategies as st
 from demand_service.domain import goal, subscription
 from demand_service.domain.agreement import (
     OfferingNotPublished,
+    Proposal,
     QuantityNotPossible,
+    Quote,
+    QuoteState,
+    quote_in_force,
     require_published,
     require_quantity,
 )
 from demand_service.domain.business_unit import UnitInsideItself, require_tree
+from demand_service.domain.funnel import DemandKind
+from demand_service.domain.intake import OfferingTooEarly, RequestIncomplete, require_complete
 from demand_service.domain.lead_time import EndsBeforeItBegins, lead_time_days
 from demand_service.domain.subscription import SubscriptionState, SubscriptionStep, SubscriptionStepNotAllowed
 
@@ -24,14 +31,14 @@ NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 def test_a_subscription_ends_once() -> None:
     ended = subscription.advance(SubscriptionState.ACTIVE, SubscriptionStep.END)
     assert ended is SubscriptionState.ENDED
-    with pytest.raises(SubscriptionStepNotAllowed, match="is ended: end is not allowed .* nothing, it has ended"):
+    with pytest.raises(SubscriptionStepNotAllowed, match=r"is ended: end is not allowed .* nothing, it has ended"):
         subscription.advance(ended, SubscriptionStep.END)
 
 
 def test_a_suspended_subscription_resumes_or_ends() -> None:
     suspended = subscription.advance(SubscriptionState.ACTIVE, SubscriptionStep.SUSPEND)
     assert subscription.advance(suspended, SubscriptionStep.RESUME) is SubscriptionState.ACTIVE
-    with pytest.raises(SubscriptionStepNotAllowed, match="is suspended: suspend .* allowed: end, resume"):
+    with pytest.raises(SubscriptionStepNotAllowed, match=r"is suspended: suspend .* allowed: end, resume"):
         subscription.advance(suspended, SubscriptionStep.SUSPEND)
 
 
@@ -119,3 +126,28 @@ def test_what_is_not_published_is_not_proposed() -> None:
     require_published("Tier 1", "published")
     with pytest.raises(OfferingNotPublished, match="'Tier 1' is retired"):
         require_published("Tier 1", "retired")
+
+
+def test_a_request_is_complete_and_the_other_kinds_leave_the_offering_open() -> None:
+    nothing = {"offering_id": None, "quantity": None, "options": {}, "form": {}}
+    require_complete(DemandKind.PROJECT, nothing)
+    require_complete(DemandKind.REQUEST, nothing | {"offering_id": UUID(int=1), "quantity": Decimal(1)})
+    with pytest.raises(RequestIncomplete) as incomplete:
+        require_complete(DemandKind.REQUEST, nothing | {"quantity": Decimal(1)})
+    assert [fault.pointer for fault in incomplete.value.faults] == ["/offering_id"]
+    with pytest.raises(OfferingTooEarly) as early:
+        require_complete(DemandKind.ENHANCEMENT, nothing | {"form": {"a": 1}})
+    assert [fault.pointer for fault in early.value.faults] == ["/form"]
+
+
+def test_the_quote_in_force_is_the_newest_live_one_on_the_terms_proposed() -> None:
+    def quote(number: int, state: QuoteState = QuoteState.ISSUED, quantity: str = "2.0", offering: int = 7) -> Quote:
+        return Quote(UUID(int=number), state, UUID(int=offering), Decimal(quantity))
+
+    proposal = Proposal(UUID(int=7), Decimal(2), superseded=UUID(int=3))
+    older, newest = quote(4, QuoteState.ACCEPTED), quote(5)
+    passed_over = [quote(3), quote(6, QuoteState.EXPIRED), quote(7, quantity="3"), quote(8, offering=9)]
+    assert quote_in_force([newest, older, *passed_over], proposal) == newest
+    assert quote_in_force([older, *passed_over], proposal) == older
+    assert quote_in_force(passed_over, proposal) is None
+    assert quote_in_force([newest], None) is None

@@ -5,7 +5,7 @@ from math import isclose
 import pytest
 
 from services.ids import uuid7
-from tests.feedback_service.world import World, refused
+from tests.feedback_service.world import JSON, World, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +46,25 @@ async def test_bad_themes_name_their_threads(world: World) -> None:
     refused(await world.consumer.post("/v1/themes", json=good), 403, "role-not-allowed")
 
 
+async def test_a_service_with_an_owner_is_left_to_them(world: World) -> None:
+    said = await world.thread(world.owner)  # to learn the opaque id of this person
+    mine = await world.make_service(uuid7(), owner_id=said["author_id"])
+    theirs = await world.make_service(uuid7(), owner_id="somebody-else")
+    for service, status in ((mine, 201), (theirs, 403)):
+        remark = await world.thread(subject_type="service", subject_id=str(service))
+        reply = await world.owner.post(f"/v1/threads/{remark['id']}/replies", json={"text": "Hello"})
+        theme = {"service_id": str(service), "name": "Slow", "thread_ids": [remark["id"]]}
+        improvement = {"service_id": str(service), "title": "Fast", "theme_ids": [], "target": {"measure": "ces"}}
+        themes = await world.owner.post("/v1/themes", json=theme)
+        improvements = await world.owner.post("/v1/improvements", json=improvement)
+        assert [answer.status_code for answer in (reply, themes, improvements)] == [status] * 3
+        if status == 403:
+            refused(reply, 403, "not-in-this-thread")
+            refused(themes, 403, "not-your-service", "/service_id")
+            refused(improvements, 403, "not-your-service", "/service_id")
+            assert (await world.admin.post("/v1/themes", json=theme)).status_code == 201
+
+
 async def test_an_improvement_starts_from_the_score_as_it_stands(world: World) -> None:
     await world.survey()
     theme = await world.theme(await world.thread())
@@ -76,7 +95,7 @@ async def test_bad_improvements_name_their_faults(world: World) -> None:
         "theme_ids": [theme["id"]],
         "target": {"measure": "nps"},
     }
-    bad = [
+    bad: list[tuple[JSON, str, list[str]]] = [
         ({"theme_ids": [str(uuid7())]}, "themes-not-of-this-service", ["/theme_ids/0"]),
         ({"service_id": str(other)}, "themes-not-of-this-service", ["/theme_ids/0"]),
         ({"service_id": str(uuid7())}, "unknown-service", ["/service_id"]),

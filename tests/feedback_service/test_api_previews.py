@@ -18,9 +18,6 @@ async def test_sentiment_of_texts(world: World) -> None:
 
 
 async def test_sentiment_refuses_by_name(world: World) -> None:
-    async def post(texts: object) -> object:
-        return await world.consumer.post("/v1/sentiment-previews", json={"texts": texts})
-
     url = "/v1/sentiment-previews"
     refused(await world.consumer.post(url, json={"texts": []}), 422, "request-not-valid", "/texts")
     refused(await world.consumer.post(url, json={"texts": ["x", 3]}), 422, "request-not-valid", "/texts/1")

@@ -1,5 +1,6 @@
 """Surveys, invitations, responses and scores over HTTP."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -8,10 +9,12 @@ from sqlalchemy import select
 
 from feedback_service.domain.scores import ScoreKind, tally
 from feedback_service.tables import Answer, Invitation, Response, ScoreTally
+from feedback_service.use_cases.invitations import expire_invitation
 from feedback_service.use_cases.scores import tally_of
+from services import context
 from services.db import touch
 from services.ids import uuid7
-from tests.feedback_service.world import QUESTIONS, World, refused
+from tests.feedback_service.world import JSON, QUESTIONS, World, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -31,11 +34,8 @@ async def test_bad_surveys_name_their_faults(world: World) -> None:
     good = {"name": "How?", "trigger": "subscription.activated", "questions": QUESTIONS}
     post = world.owner.post
 
-    async def write(**changes: object) -> object:
-        return await post("/v1/surveys", json=good | changes)
-
     twice = [{"kind": "nps", "text": "a"}, {"kind": "nps", "text": "b"}]
-    bad = [
+    bad: list[tuple[JSON, str, list[str]]] = [
         ({"questions": []}, "questions-not-askable", ["/questions"]),
         ({"questions": twice}, "questions-not-askable", ["/questions/1/kind"]),
         ({"questions": [{"kind": "stars", "text": "a"}]}, "request-not-valid", ["/questions/0/kind"]),
@@ -178,8 +178,6 @@ async def test_an_expired_invitation_is_refused_by_the_clock_and_closed_by_the_t
     await world.survey(expires_after_days=1)
     invitation = await world.invitation(await world.activate())
     database = world.service.runtime.database
-    from services import context  # the test reaches behind the API to turn back the time of this one invitation
-
     with context.entered(context.WorkContext("test", "test", "test")):
         async with database.transaction() as session:
             row = await session.get_one(Invitation, UUID(invitation["id"]))
@@ -188,8 +186,6 @@ async def test_an_expired_invitation_is_refused_by_the_clock_and_closed_by_the_t
     url = f"/v1/invitations/{invitation['id']}"
     body = {"answers": [{"question_id": "recommend", "score": 10}]}
     refused(await world.consumer.post(f"{url}/responses", json=body), 409, "invitation-expired")
-
-    from feedback_service.use_cases.invitations import expire_invitation
 
     with context.entered(context.WorkContext("test", "test", "test")):
         for _ in range(2):  # a second ring changes nothing
@@ -232,3 +228,23 @@ async def test_each_kind_has_a_score_of_its_own(world: World) -> None:
     assert [(one["kind"], one["n"], one["withheld"]) for one in shown] == [("nps", 1, True), ("ces", 1, True)]
     events = await world.service.published("itaas.feedback.score.updated.v1")
     assert [(event.data["kind"], event.sequence) for event in events] == [("nps", 1), ("ces", 2)]
+
+
+async def test_responses_at_the_same_time_are_all_counted_and_each_invitation_once(world: World) -> None:
+    await world.survey()
+    subscriptions = [await world.activate() for _ in range(12)]
+    invitations = [await world.invitation(subscription) for subscription in subscriptions]
+
+    async def respond(invitation: JSON, score: int) -> int:
+        url = f"/v1/invitations/{invitation['id']}/responses"
+        answers = {"answers": [{"question_id": "recommend", "score": score}]}
+        response = await world.consumer.post(url, json=answers, headers={"Idempotency-Key": f"{score}"})
+        return response.status_code
+
+    twice = [respond(invitation, score) for invitation in invitations for score in (9, 10)]
+    statuses = await asyncio.gather(*twice)
+    assert sorted(statuses) == [201] * 12 + [409] * 12
+    [shown] = (await world.consumer.get("/v1/scores")).json()["items"]
+    assert shown["n"] == 12 and shown["score"] == 100.0
+    events = await world.service.published("itaas.feedback.score.updated.v1")
+    assert [event.sequence for event in events] == list(range(1, 13))

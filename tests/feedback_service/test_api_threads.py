@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from services.db.chassis_tables import AuditRecord
 from services.ids import uuid7
-from tests.feedback_service.world import World, created, refused
+from tests.feedback_service.world import JSON, World, created, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +70,7 @@ async def test_bad_threads_name_their_faults(world: World) -> None:
         "business_unit_id": str(world.unit),
         "text": "Hm",
     }
-    bad = [
+    bad: list[tuple[JSON, int, str, list[str]]] = [
         ({"text": "x" * 10_001}, 413, "text-too-long", ["/text"]),
         ({"text": "x" * 1_000_000}, 413, "text-too-long", ["/text"]),
         ({"text": "x" * 3_000_000}, 413, "body-too-large", []),

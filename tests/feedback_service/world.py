@@ -40,8 +40,8 @@ class World:
             data={"id": str(self.offering_id), "service_id": str(self.service_id), "name": "Small", "state": "active"},
         )
 
-    async def make_service(self, service_id: UUID) -> UUID:
-        data = {"id": str(service_id), "name": "Virtual server", "owner_id": None, "state": "live"}
+    async def make_service(self, service_id: UUID, *, owner_id: str | None = None) -> UUID:
+        data = {"id": str(service_id), "name": "Virtual server", "owner_id": owner_id, "state": "live"}
         await self.service.deliver("itaas.catalog.service.created.v1", subject=service_id, data=data)
         return service_id
 

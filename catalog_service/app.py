@@ -1,0 +1,22 @@
+"""The catalogue app: `uvicorn catalog_service.app:app`."""
+
+from pathlib import Path
+
+from catalog_service import events
+from catalog_service.consumers import consumers
+from catalog_service.routes import offerings, revisions, services
+from catalog_service.tables import Base
+from services.application import ServiceDefinition, create_app
+
+definition = ServiceDefinition(
+    name="catalog",
+    title="Catalogue",
+    description="The services that IT provides, their revisions, and the offerings that business units can ask for.",
+    base=Base,
+    migrations=Path(__file__).parent / "migrations",
+    routers=[services.router, revisions.router, offerings.router],
+    events=events.PUBLISHED,
+    consumers=consumers,
+    topics_in=["itaas.feedback", "itaas.pricing", "itaas.demand"],
+)
+app = create_app(definition)

@@ -1,0 +1,93 @@
+"""Offerings: a service at a given level, ready to be asked for."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Response
+
+from catalog_service import queries, schemas
+from catalog_service.domain.offering import OfferingState
+from catalog_service.routes import NO_NUL, Designer, ExternalIdFilter, Reader, sees_drafts, sees_figures
+from catalog_service.tables import Offering
+from catalog_service.use_cases import offerings as use_cases
+from services.http import Api, Etag, IfMatch, Now, Page, Paging, ReadSession, RequiredIfMatch, WriteSession, paginate
+
+router = Api(prefix="/v1", tags=["Offerings"])
+
+
+@router.post("/offerings", response_model=schemas.OfferingRead, status_code=201, summary="Draft an offering")
+async def create_offering(
+    body: schemas.OfferingCreate, response: Response, session: WriteSession, etag: Etag, principal: Designer
+) -> Offering:
+    """A draft may have gaps. What it does have is checked: commitments, request form, fulfilment template."""
+    offering = await use_cases.create_offering(session, body)
+    response.headers["Location"] = f"/v1/offerings/{offering.id}"
+    return etag(offering)
+
+
+@router.get("/offerings", response_model=Page[schemas.OfferingItem], summary="List and search offerings")
+async def list_offerings(
+    session: ReadSession,
+    paging: Paging,
+    principal: Reader,
+    q: Annotated[
+        str | None, Query(max_length=200, pattern=NO_NUL, description="Words that its name or description holds")
+    ] = None,
+    service_id: UUID | None = None,
+    state: OfferingState | None = None,
+    external_id: ExternalIdFilter = None,
+) -> Page[schemas.OfferingItem]:
+    """Oldest first, each with what its users say of the service. Consumers and approvers see no drafts."""
+    query = queries.offerings(
+        words=q, service_id=service_id, state=state, external_id=external_id, drafts=sees_drafts(principal)
+    )
+    page = await paginate(session, query, Offering.id, paging)
+    scores = await queries.scores(session, (offering.service_id for offering in page.items))
+    items = [schemas.OfferingItem.model_validate(offering) for offering in page.items]
+    for item in items:
+        if (score := scores.get(item.service_id)) is not None:
+            item.score = schemas.ScoreRead.model_validate(score)
+    return Page[schemas.OfferingItem](items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/offerings/{offering_id}", response_model=schemas.OfferingDetail, summary="Read an offering")
+async def read_offering(
+    offering_id: UUID, session: ReadSession, etag: Etag, principal: Reader
+) -> schemas.OfferingDetail:
+    """With its request form and what its users say; for service owners and finance, how many subscribe."""
+    offering = etag(await queries.the_offering(session, offering_id, drafts=sees_drafts(principal)))
+    detail = schemas.OfferingDetail.model_validate(offering)
+    if (score := (await queries.scores(session, [offering.service_id])).get(offering.service_id)) is not None:
+        detail.score = schemas.ScoreRead.model_validate(score)
+    if sees_figures(principal):
+        detail.active_subscriptions = await queries.active_subscriptions(session, offering_id)
+    return detail
+
+
+@router.patch("/offerings/{offering_id}", response_model=schemas.OfferingRead, summary="Change a draft offering")
+async def change_offering(
+    offering_id: UUID,
+    body: schemas.OfferingChange,
+    session: WriteSession,
+    etag: Etag,
+    if_match: RequiredIfMatch,
+    principal: Designer,
+) -> Offering:
+    """Fields that are left out stay as they are. 409 once it has been published."""
+    return etag(await use_cases.change_offering(session, offering_id, body, if_match=if_match))
+
+
+@router.post("/offerings/{offering_id}/publish", response_model=schemas.OfferingRead, summary="Publish an offering")
+async def publish_offering(
+    offering_id: UUID, session: WriteSession, now: Now, etag: Etag, if_match: IfMatch, principal: Designer
+) -> Offering:
+    """From now on it can be asked for, and no longer changed. 409 lists everything that is missing."""
+    return etag(await use_cases.publish_offering(session, offering_id, if_match=if_match, now=now))
+
+
+@router.post("/offerings/{offering_id}/retire", response_model=schemas.OfferingRead, summary="Retire an offering")
+async def retire_offering(
+    offering_id: UUID, session: WriteSession, now: Now, etag: Etag, if_match: IfMatch, principal: Designer
+) -> Offering:
+    """It can no longer be asked for; the subscriptions that there are go on."""
+    return etag(await use_cases.retire_offering(session, offering_id, if_match=if_match, now=now))

@@ -1,0 +1,1 @@
+"""Demand: business units and their goals, demands and their funnel, approvals, orders, subscriptions."""

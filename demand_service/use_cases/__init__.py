@@ -1,0 +1,1 @@
+"""What demand does, a module per capability: load, decide by asking the domain, save, record the event."""

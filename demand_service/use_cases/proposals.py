@@ -1,0 +1,78 @@
+"""Proposing: which offering answers the demand, how much of it, and the answers to its request form."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from demand_service import queries
+from demand_service.domain.agreement import require_open_terms, require_published, require_quantity
+from demand_service.domain.funnel import Step
+from demand_service.domain.order import TemplateTask, plan_tasks
+from demand_service.tables import Demand, KnownOffering
+from demand_service.use_cases.request_forms import require_answers, require_plain
+from demand_service.use_cases.steps import Asked, demand_to_change, take
+from services.errors import Conflict, Fault, Invalid
+
+
+class OfferingUnknown(Invalid): ...
+
+
+class TermsAreProposed(Conflict): ...
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    offering_id: UUID
+    quantity: Decimal
+    options: dict[str, Any]
+    form: dict[str, Any]
+
+
+async def propose_demand(
+    session: AsyncSession,
+    demand_id: UUID,
+    terms: Terms,
+    *,
+    note: str | None,
+    asked: Asked,
+) -> Demand:
+    """Propose, or propose again. A quote of the proposal before no longer counts, and neither does its approval."""
+    demand = await demand_to_change(session, demand_id, asked)
+    current = await queries.quote_in_force_of(session, demand)
+    require_open_terms(None if current is None else current.as_quote())
+    await require_on_offer(session, terms)
+    if current is not None:
+        demand.superseded_quote_id = current.id
+    demand.offering_id, demand.quantity = terms.offering_id, terms.quantity
+    demand.options, demand.form = terms.options, terms.form
+    demand.quote_id, demand.decision = None, None
+    take(session, demand, Step.PROPOSE, person_id=asked.person_id, reason=note, now=asked.now)
+    return demand
+
+
+async def require_on_offer(session: AsyncSession, terms: Terms) -> KnownOffering:
+    """The offering, if it can be ordered on these terms.
+
+    Raises OfferingUnknown, OfferingNotPublished, QuantityNotPossible, FormNotValid or PlanNotPossible.
+    """
+    require_quantity(terms.quantity)
+    require_plain(terms.options, at="/options")
+    offering = await session.get(KnownOffering, terms.offering_id)
+    if offering is None:
+        raise OfferingUnknown(
+            f"the catalogue has not published an offering {terms.offering_id}",
+            faults=[Fault("/offering_id", "is not a published offering")],
+        )
+    require_published(offering.name, offering.state)
+    require_answers(offering.request_form, terms.form, offering=offering.name)
+    plan_tasks(template_of(offering))
+    return offering
+
+
+def template_of(offering: KnownOffering) -> list[TemplateTask]:
+    return [
+        TemplateTask(task["key"], task["name"], tuple(task["depends_on"]), task["role"]) for task in offering.fulfilment
+    ]

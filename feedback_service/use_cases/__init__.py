@@ -1,0 +1,1 @@
+"""What feedback does, one module per capability: load, let the domain decide, save, record the event."""

@@ -1,0 +1,1 @@
+"""Pure rules of cost and price: standard library, `services.errors` and `services.money` alone."""

@@ -1,0 +1,72 @@
+"""The life of a quote. It is immutable but for its state.
+
+    open ──► accepted
+      ├────► withdrawn
+      └────► expired
+
+A quote lapses at `valid_until`, not after it: the rule compares `now` itself, so a late timer never makes a
+lapsed quote acceptable.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.errors import Conflict
+
+VALIDITY = timedelta(days=30)
+
+
+class QuoteState(StrEnum):
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+NEXT: dict[QuoteState, frozenset[QuoteState]] = {
+    QuoteState.OPEN: frozenset({QuoteState.ACCEPTED, QuoteState.WITHDRAWN, QuoteState.EXPIRED}),
+}
+
+
+class QuoteNotAcceptable(Conflict): ...
+
+
+class QuoteNotWithdrawable(Conflict): ...
+
+
+class QuoteNotExpired(Conflict): ...
+
+
+def accept(state: QuoteState, *, valid_until: datetime, now: datetime) -> QuoteState:
+    """The state after acceptance. Raises QuoteNotAcceptable."""
+    if QuoteState.ACCEPTED not in NEXT.get(state, frozenset()):
+        raise QuoteNotAcceptable(f"the quote is {state}, only an open quote can be accepted")
+    if now >= valid_until:
+        raise QuoteNotAcceptable(f"the quote lapsed at {valid_until:%Y-%m-%dT%H:%M:%SZ}")
+    return QuoteState.ACCEPTED
+
+
+def withdraw(state: QuoteState) -> QuoteState:
+    """The state after withdrawal. Raises QuoteNotWithdrawable."""
+    if QuoteState.WITHDRAWN not in NEXT.get(state, frozenset()):
+        raise QuoteNotWithdrawable(f"the quote is {state}, only an open quote can be withdrawn")
+    return QuoteState.WITHDRAWN
+
+
+def expire(state: QuoteState, *, valid_until: datetime, now: datetime) -> QuoteState:
+    """The state once the quote has lapsed. Raises QuoteNotExpired before that, or where it is no longer open."""
+    if QuoteState.EXPIRED not in NEXT.get(state, frozenset()):
+        raise QuoteNotExpired(f"the quote is {state}, only an open quote can expire")
+    if now < valid_until:
+        raise QuoteNotExpired(f"the quote is valid until {valid_until:%Y-%m-%dT%H:%M:%SZ}")
+    return QuoteState.EXPIRED
+
+
+def current(state: QuoteState, *, valid_until: datetime, now: datetime) -> QuoteState:
+    """What the quote is at `now`, whether or not its timer has fired."""
+    return QuoteState.EXPIRED if state is QuoteState.OPEN and now >= valid_until else state
+
+
+def number(year: int, count: int) -> str:
+    """A quote's number, unique and readable: Q-2026-000001."""
+    return f"Q-{year}-{count:06}"

@@ -1,0 +1,210 @@
+"""Named reads of pricing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from pricing_service.domain.periods import Period
+from pricing_service.domain.statement import Billed, LineKey, StatementState
+from pricing_service.tables import (
+    CostPool,
+    CostRow,
+    CostSnapshot,
+    KnownSubscription,
+    PricePlan,
+    ServiceCost,
+    Statement,
+    StatementLine,
+    UsageEvent,
+)
+from services.db import exact_sum
+from services.errors import Fault, Invalid
+from services.money import exact_total
+
+ZERO = Decimal(0)
+COST_COLUMNS: Mapping[str, Any] = {
+    "ServiceName": CostRow.service_name,
+    "ServiceCategory": CostRow.service_category,
+    "ProviderName": CostRow.provider_name,
+    "SubAccountId": CostRow.sub_account_id,
+    "ResourceId": CostRow.resource_id,
+    "ChargeCategory": CostRow.charge_category,
+    "ChargeClass": CostRow.charge_class,
+    "BillingCurrency": CostRow.currency,
+    "Source": CostSnapshot.source,
+}
+
+
+class UnknownDimension(Invalid): ...
+
+
+def dimension(name: str) -> ColumnElement[str | None]:
+    """The column of a cost view or a pool rule: a FOCUS column, or `tag:<key>`. Raises UnknownDimension."""
+    if name in COST_COLUMNS:
+        column: ColumnElement[str | None] = COST_COLUMNS[name]
+        return column
+    kind, _, key = name.partition(":")
+    if kind == "tag" and key and len(key) <= 128 and not any(c in '"\\' or c < " " for c in key):
+        tag: ColumnElement[str | None] = CostRow.tags[key].as_string()
+        return tag
+    raise UnknownDimension(
+        f"{name[:60]!r} is no dimension of costs",
+        faults=[Fault("group_by", f"must be tag:<key> or one of {', '.join(COST_COLUMNS)}")],
+    )
+
+
+def in_force(period: str, *columns: Any) -> Select[Any]:
+    """A select over the cost rows that count in a period: those of snapshots that nothing has superseded."""
+    same = and_(CostSnapshot.import_id == CostRow.import_id, CostSnapshot.period == CostRow.period)
+    return (
+        select(*columns)
+        .select_from(CostRow)
+        .join(CostSnapshot, same)
+        .where(CostRow.period == period, CostSnapshot.superseded_by.is_(None))
+    )
+
+
+COST_SUMS = (
+    func.count().label("rows"),
+    exact_sum(CostRow.cost).label("cost"),
+    exact_sum(CostRow.billed_cost).label("billed_cost"),
+    exact_sum(CostRow.effective_cost).label("effective_cost"),
+    exact_sum(CostRow.contracted_cost).label("contracted_cost"),
+    exact_sum(CostRow.list_cost).label("list_cost"),
+)
+
+
+async def cost_groups(session: AsyncSession, period: str, group_by: str, limit: int) -> list[dict[str, Any]]:
+    """Exact sums per value of a dimension and currency, in the order of the value; at most `limit` + 1 of them."""
+    key = dimension(group_by).label("key")
+    query = in_force(period, key, CostRow.currency, *COST_SUMS).group_by(key, CostRow.currency)
+    rows = await session.execute(query.order_by(key, CostRow.currency).limit(limit + 1))
+    return [_sums(row._mapping) for row in rows]
+
+
+async def cost_totals(session: AsyncSession, period: str) -> list[dict[str, Any]]:
+    """Exact sums per currency."""
+    query = in_force(period, CostRow.currency, *COST_SUMS).group_by(CostRow.currency).order_by(CostRow.currency)
+    return [_sums(row._mapping) for row in await session.execute(query)]
+
+
+def _sums(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: ZERO if value is None and name.endswith("cost") else value for name, value in row.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class PooledCost:
+    """What fell into a pool: `pool` is its place in the order given, None where no pool took the rows."""
+
+    pool: int | None
+    cost: Decimal
+    rows: int
+
+
+async def pooled_costs(session: AsyncSession, period: str, pools: Sequence[CostPool]) -> list[PooledCost]:
+    """The period's costs by pool: the first one all of whose rules match takes a row."""
+    takes = [(_matches(pool.rules), index) for index, pool in enumerate(pools)]
+    place = case(*takes, else_=-1).label("place") if takes else func.coalesce(-1).label("place")
+    query = in_force(period, place, exact_sum(CostRow.cost), func.count()).group_by(place).order_by(place)
+    return [PooledCost(None if at < 0 else at, cost, rows) for at, cost, rows in await session.execute(query)]
+
+
+def _matches(rules: Sequence[Mapping[str, str]]) -> ColumnElement[bool]:
+    conditions = [
+        dimension(rule["column"] if "column" in rule else f"tag:{rule['tag']}") == rule["equals"] for rule in rules
+    ]
+    return and_(true(), *conditions)
+
+
+async def latest_service_cost(session: AsyncSession, service_id: UUID, period: Period) -> ServiceCost | None:
+    """The service's cost by the newest allocation run of the newest period up to `period`."""
+    query = (
+        select(ServiceCost)
+        .where(ServiceCost.service_id == service_id, ServiceCost.period <= str(period))
+        .order_by(ServiceCost.period.desc(), ServiceCost.id.desc())
+    )
+    found: ServiceCost | None = await session.scalar(query.limit(1))
+    return found
+
+
+async def plans_of(session: AsyncSession, offering_id: UUID) -> list[PricePlan]:
+    query = select(PricePlan).where(PricePlan.offering_id == offering_id).order_by(PricePlan.plan_version)
+    return list(await session.scalars(query))
+
+
+def chargeable(period: Period) -> ColumnElement[bool]:
+    """Subscriptions that may owe something for the period: those begun by then, or with usage in it."""
+    used = select(UsageEvent.subscription_id).where(*in_days(period.first_day, period.end_day))
+    return or_(KnownSubscription.activated_at < period.end, KnownSubscription.id.in_(used))
+
+
+def in_days(start: date, end: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return UsageEvent.day >= start, UsageEvent.day < end
+
+
+async def next_chargeable_unit(session: AsyncSession, period: Period, after: UUID | None) -> UUID | None:
+    """Business units one by one, in the order of their ids."""
+    query = select(KnownSubscription.business_unit_id).where(chargeable(period))
+    if after is not None:
+        query = query.where(KnownSubscription.business_unit_id > after)
+    unit: UUID | None = await session.scalar(query.order_by(KnownSubscription.business_unit_id).limit(1))
+    return unit
+
+
+async def chargeable_subscriptions(
+    session: AsyncSession, business_unit_id: UUID, period: Period
+) -> list[KnownSubscription]:
+    query = select(KnownSubscription).where(KnownSubscription.business_unit_id == business_unit_id, chargeable(period))
+    return list(await session.scalars(query.order_by(KnownSubscription.id)))
+
+
+async def metered_by_day(
+    session: AsyncSession, business_unit_id: UUID, period: Period
+) -> dict[UUID, dict[tuple[str, date], Decimal]]:
+    """Per subscription the quantities that statements hold, by meter and day."""
+    query = (
+        select(UsageEvent.subscription_id, UsageEvent.meter, UsageEvent.day, exact_sum(UsageEvent.quantity))
+        .join(KnownSubscription, KnownSubscription.id == UsageEvent.subscription_id)
+        .where(
+            KnownSubscription.business_unit_id == business_unit_id,
+            *in_days(period.first_day, period.end_day),
+            UsageEvent.statement_id.is_not(None),
+        )
+        .group_by(UsageEvent.subscription_id, UsageEvent.meter, UsageEvent.day)
+    )
+    metered: dict[UUID, dict[tuple[str, date], Decimal]] = {}
+    for subscription_id, meter, day, quantity in await session.execute(query):
+        metered.setdefault(subscription_id, {})[meter, day] = quantity
+    return metered
+
+
+async def billed_before(
+    session: AsyncSession, business_unit_id: UUID, period: Period
+) -> dict[UUID, dict[LineKey, Billed]]:
+    """Per subscription what issued statements of the period already hold."""
+    query = (
+        select(StatementLine, Statement.sequence)
+        .join(Statement, Statement.id == StatementLine.statement_id)
+        .where(
+            Statement.business_unit_id == business_unit_id,
+            Statement.period == str(period),
+            Statement.state == StatementState.ISSUED,
+        )
+        .order_by(Statement.sequence)
+    )
+    before: dict[UUID, dict[LineKey, Billed]] = {}
+    for line, sequence in await session.execute(query):
+        key = LineKey(line.subscription_id, line.charge, line.kind, line.split_start)
+        held = before.setdefault(line.subscription_id, {}).get(key, Billed(ZERO, ZERO, ()))
+        before[line.subscription_id][key] = Billed(
+            exact_total([held.amount, line.amount]),
+            exact_total([held.quantity, line.quantity]),
+            (*held.sequences, sequence),
+        )
+    return before

@@ -1,0 +1,14 @@
+"""HTTP in, HTTP out: one module per capability."""
+
+from pricing_service.routes import allocation, budgets, costs, prices, quotes, statements, usage
+
+ROUTERS = [
+    costs.uploads,
+    costs.router,
+    allocation.router,
+    prices.router,
+    quotes.router,
+    budgets.router,
+    usage.router,
+    statements.router,
+]

@@ -1,0 +1,109 @@
+"""Cost imports and cost views."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Response
+from sqlalchemy import select
+
+from pricing_service import queries
+from pricing_service.domain.focus import CostBasis
+from pricing_service.domain.periods import Period
+from pricing_service.schemas.costs import CostGroup, CostImportDetail, CostImportRead, CostTotal, CostView, RejectedRow
+from pricing_service.schemas.numbers import PeriodText
+from pricing_service.tables import CostImport
+from pricing_service.use_cases import cost_imports
+from services.errors import NotFound
+from services.http import (
+    Api,
+    Etag,
+    JobRead,
+    Page,
+    Paging,
+    ReadSession,
+    Upload,
+    UploadApi,
+    WriteSession,
+    accepted_job,
+    paginate,
+    upload_body,
+)
+from services.identity import Principal, Role, may
+
+uploads = UploadApi(prefix="/v1", tags=["Costs"])
+router = Api(prefix="/v1", tags=["Costs"])
+Finance = Annotated[Principal, may(Role.FINANCE)]
+Reader = Annotated[Principal, may(Role.FINANCE, Role.SERVICE_OWNER)]
+Source = Annotated[
+    str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$", description="Who delivers the file", examples=["aws"])
+]
+
+
+@uploads.post(
+    "/cost-imports",
+    status_code=202,
+    summary="Import a FOCUS file",
+    openapi_extra=upload_body("text/csv", "application/gzip"),
+)
+async def import_costs(
+    upload: Upload,
+    response: Response,
+    principal: Finance,
+    session: WriteSession,
+    source: Source,
+    cost_basis: Annotated[CostBasis, Query(description="Which column is the cost of this source")],
+) -> JobRead:
+    """The body is a FOCUS 1.0 to 1.2 CSV, plain or gzip, of any size; the job tells its progress.
+
+    Rows that cannot be read are rejected with their line and reason; the good rows are kept. They count all at once,
+    at the end, and replace what the source delivered for the same billing periods before. The same file again
+    changes nothing.
+    """
+    job = await cost_imports.start_import(session, upload, source=source, cost_basis=cost_basis)
+    return accepted_job(response, job)
+
+
+@router.get("/cost-imports", response_model=Page[CostImportRead], summary="List cost imports")
+async def list_imports(
+    principal: Reader, session: ReadSession, paging: Paging, source: Source | None = None
+) -> Page[Any]:
+    """The oldest first."""
+    query = select(CostImport)
+    if source is not None:
+        query = query.where(CostImport.source == source)
+    return await paginate(session, query, CostImport.id, paging)
+
+
+@router.get("/cost-imports/{import_id}", summary="Read a cost import")
+async def read_import(import_id: UUID, principal: Reader, session: ReadSession, etag: Etag) -> CostImportDetail:
+    """With the rows that were rejected."""
+    found = await session.get(CostImport, import_id)
+    if found is None:
+        raise NotFound(f"no cost import {import_id}")
+    faults = await cost_imports.faults_of(session, import_id)
+    summary = CostImportRead.model_validate(etag(found))
+    return CostImportDetail(**summary.model_dump(), rejected=[RejectedRow.model_validate(fault) for fault in faults])
+
+
+@router.get("/costs", summary="View costs")
+async def view_costs(
+    principal: Reader,
+    session: ReadSession,
+    period: Annotated[PeriodText, Query()],
+    group_by: Annotated[
+        str,
+        Query(max_length=140, description="A FOCUS column such as ServiceName, or tag:<key>", examples=["ServiceName"]),
+    ] = "ServiceName",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> CostView:
+    """Exact sums over the rows that count in a billing period, by one dimension."""
+    Period.parse(period, pointer="period")
+    groups = await queries.cost_groups(session, period, group_by, limit)
+    totals = await queries.cost_totals(session, period)
+    return CostView(
+        period=period,
+        group_by=group_by,
+        items=[CostGroup(**group) for group in groups[:limit]],
+        more=len(groups) > limit,
+        totals=[CostTotal(**total) for total in totals],
+    )

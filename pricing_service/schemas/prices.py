@@ -1,0 +1,202 @@
+"""Charges in their eight models, price plans, and the price calculator."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from pricing_service.domain.plan import Recurrence
+from pricing_service.domain.prices.line import LineKind, PartKind
+from pricing_service.schemas.numbers import Instant, Key, Name, Number, Quantity
+from services.http import Body, CurrencyCode, DecimalString, MoneyModel, Read
+
+ZERO = Decimal(0)
+
+
+class TierBody(Body):
+    """A range of quantities, inclusive at the top: `up_to` 5 covers 0 < q ≤ 5."""
+
+    up_to: Number | None = Field(None, description="null on the last tier, which is open")
+    above: Number | None = Field(None, description="May repeat where the tier starts; must be where the last one ended")
+    unit_price: Number = Field(ZERO, description="Of each unit; absent: 0")
+    flat_fee: Number = Field(ZERO, description="Due once the tier is entered; absent: 0")
+
+
+class _Limits(Body):
+    minimum: Number | None = Field(None, description="What is missing to it becomes a true-up line")
+    maximum: Number | None = Field(None, description="What exceeds it is cut off")
+
+
+class FlatCharge(_Limits):
+    """The amount, whatever the quantity."""
+
+    model: Literal["flat"]
+    amount: Number
+
+
+class PerUnitCharge(_Limits):
+    """quantity × unit price."""
+
+    model: Literal["per_unit"]
+    unit_price: Number
+
+
+class GraduatedCharge(_Limits):
+    """Every tier that is entered prices its own slice and adds its flat fee."""
+
+    model: Literal["graduated"]
+    tiers: list[TierBody] = Field(max_length=100)
+
+
+class VolumeCharge(_Limits):
+    """The tier reached prices the whole quantity and adds its flat fee."""
+
+    model: Literal["volume"]
+    tiers: list[TierBody] = Field(max_length=100)
+
+
+class StairstepCharge(_Limits):
+    """The flat fee of the tier reached."""
+
+    model: Literal["stairstep"]
+    tiers: list[TierBody] = Field(max_length=100)
+
+
+class PackageCharge(_Limits):
+    """Whole packages of what exceeds the free units; one that is begun is due in full."""
+
+    model: Literal["package"]
+    package_size: Number
+    package_price: Number
+    free_units: Number = ZERO
+
+
+class PercentageCharge(_Limits):
+    """A rate, in percent, of the measured value."""
+
+    model: Literal["percentage"]
+    rate: Number
+
+
+class CostPlusCharge(_Limits):
+    """quantity × unit cost × (1 + markup), the markup in percent."""
+
+    model: Literal["cost_plus"]
+    unit_cost: Number
+    markup: Number
+
+
+ChargeBody = Annotated[
+    FlatCharge
+    | PerUnitCharge
+    | GraduatedCharge
+    | VolumeCharge
+    | StairstepCharge
+    | PackageCharge
+    | PercentageCharge
+    | CostPlusCharge,
+    Field(discriminator="model"),
+]
+
+
+class _PlanFields(Body):
+    key: Key = Field(description="Names the charge on quotes and statements; unique within the plan")
+    name: Name
+    recurring: Recurrence = Field(
+        description="month; year (billed in twelfths); one_off (when the subscription starts); usage (of a meter)"
+    )
+    meter: Key | None = Field(None, description="What a usage charge measures")
+
+
+class FlatPlanCharge(_PlanFields, FlatCharge): ...
+
+
+class PerUnitPlanCharge(_PlanFields, PerUnitCharge): ...
+
+
+class GraduatedPlanCharge(_PlanFields, GraduatedCharge): ...
+
+
+class VolumePlanCharge(_PlanFields, VolumeCharge): ...
+
+
+class StairstepPlanCharge(_PlanFields, StairstepCharge): ...
+
+
+class PackagePlanCharge(_PlanFields, PackageCharge): ...
+
+
+class PercentagePlanCharge(_PlanFields, PercentageCharge): ...
+
+
+class CostPlusPlanCharge(_PlanFields, CostPlusCharge):
+    unit_cost: Number | None = Field(  # type: ignore[assignment]  # a plan may leave it to the allocation runs
+        None, description="Absent: the service's unit cost of the last allocation run up to the period"
+    )
+
+
+PlanChargeBody = Annotated[
+    FlatPlanCharge
+    | PerUnitPlanCharge
+    | GraduatedPlanCharge
+    | VolumePlanCharge
+    | StairstepPlanCharge
+    | PackagePlanCharge
+    | PercentagePlanCharge
+    | CostPlusPlanCharge,
+    Field(discriminator="model"),
+]
+
+
+class PricePlanCreate(Body):
+    """A new version of an offering's price plan."""
+
+    offering_id: UUID
+    currency: CurrencyCode
+    charges: list[PlanChargeBody] = Field(min_length=1, max_length=100)
+    effective_from: Instant | None = Field(None, description="From this instant's day (UTC) on; absent: now")
+
+
+class PricePlanRead(Read):
+    id: UUID
+    offering_id: UUID
+    plan_version: int
+    currency: str
+    effective_from: datetime
+    charges: list[dict[str, Any]]
+    created_at: datetime
+
+
+class PricePreview(Body):
+    """What would `quantity` cost? Nothing is stored."""
+
+    charge: ChargeBody
+    currency: CurrencyCode
+    quantity: Quantity
+
+
+class PartRead(Read):
+    """One summand of a line, unrounded; a line's parts add up to its amount."""
+
+    kind: PartKind
+    label: str
+    amount: DecimalString
+    quantity: DecimalString | None = None
+    unit_price: DecimalString | None = None
+    flat_fee: DecimalString = ZERO
+
+
+class PricedLineRead(Read):
+    kind: LineKind
+    quantity: DecimalString
+    unit_price: DecimalString | None
+    formula: str
+    amount: MoneyModel
+    parts: list[PartRead]
+
+
+class PricePreviewRead(Read):
+    total: MoneyModel
+    lines: list[PricedLineRead]

@@ -1,0 +1,213 @@
+"""Quotes: issued when a demand is proposed, accepted against the budget, withdrawn, expired."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from pricing_service import queries
+from pricing_service.domain import plan as plans
+from pricing_service.domain import quote as domain
+from pricing_service.domain.budget import BudgetExceeded
+from pricing_service.domain.periods import Period
+from pricing_service.domain.plan import PlanVersion, QuotedCharge, Recurrence
+from pricing_service.domain.quote import QuoteState
+from pricing_service.events import QuoteAccepted, QuoteExpired, QuoteIssued, QuoteWithdrawn
+from pricing_service.tables import KnownOffering, PricePlan, Quote, QuoteCounter
+from pricing_service.use_cases import budgets
+from pricing_service.use_cases.charges import UnitCostUnknown, follows_unit_cost, plan_version
+from pricing_service.work import timers
+from services.db.upsert import upsert
+from services.errors import Conflict, Invalid, NotFound
+from services.events import NotYet, record
+from services.http import MoneyModel, check_version, plain
+from services.identity import Units
+from services.money import Money, exact_total
+
+
+class DemandWithoutOption(Invalid): ...
+
+
+class DemandAlreadyAccepted(Conflict): ...
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A demand with its chosen option."""
+
+    demand_id: UUID
+    business_unit_id: UUID
+    offering_id: UUID | None
+    quantity: Decimal | None
+
+
+async def issue_quote(session: AsyncSession, proposal: Proposal, *, now: datetime) -> Quote:
+    """Issue the quote of a proposed demand; an open one of an earlier proposal is withdrawn.
+
+    Raises NotYet while the offering, its price plan or its unit cost have not arrived, DemandWithoutOption,
+    DemandAlreadyAccepted.
+    """
+    if proposal.offering_id is None or proposal.quantity is None or proposal.quantity <= 0:
+        raise DemandWithoutOption(f"demand {proposal.demand_id} names no offering, or no quantity above 0")
+    for earlier in await _quotes_of(session, proposal.demand_id):
+        if earlier.state == QuoteState.ACCEPTED:
+            raise DemandAlreadyAccepted(f"quote {earlier.number} of demand {proposal.demand_id} is accepted already")
+        if earlier.state == QuoteState.OPEN:
+            _close(session, earlier, domain.withdraw(QuoteState.OPEN), "the demand was proposed anew", QuoteWithdrawn)
+    row, version = await _plan_in_force(session, proposal.offering_id, now=now)
+    quoted = plans.quote(version, proposal.quantity)
+    monthly = [charge for charge in quoted if charge.charge.recurrence is not Recurrence.ONE_OFF]
+    once = [charge for charge in quoted if charge.charge.recurrence is Recurrence.ONE_OFF]
+    total = _sum([charge.priced.total for charge in monthly], row.currency)
+    one_off = _sum([charge.priced.total for charge in once], row.currency)
+    annual = _sum([charge.annual for charge in quoted], row.currency)
+    answer, available = await budgets.budget_answer(session, proposal.business_unit_id, total, one_off, now=now)
+    quote = Quote(
+        number=await _next_number(session, now.year),
+        demand_id=proposal.demand_id,
+        business_unit_id=proposal.business_unit_id,
+        offering_id=proposal.offering_id,
+        price_plan_id=row.id,
+        plan_version=row.plan_version,
+        state=QuoteState.OPEN,
+        quantity=proposal.quantity,
+        currency=row.currency,
+        lines=_lines(monthly),
+        one_off_lines=_lines(once),
+        usage_charges=[charge for charge in row.charges if charge["recurring"] == Recurrence.USAGE],
+        total_amount=total.amount,
+        one_off_amount=one_off.amount,
+        annual_amount=annual.amount,
+        budget={
+            "state": answer.value,
+            "available": None if available is None else MoneyModel.of(available).model_dump(mode="json"),
+        },
+        valid_until=now + domain.VALIDITY,
+    )
+    session.add(quote)
+    record(session, quote, QuoteIssued)
+    timers.set(session, "quote-lapse", due_at=quote.valid_until, payload={"quote_id": str(quote.id)})
+    return quote
+
+
+async def _plan_in_force(session: AsyncSession, offering_id: UUID, *, now: datetime) -> tuple[PricePlan, PlanVersion]:
+    offering = await session.get(KnownOffering, offering_id)
+    if offering is None:
+        raise NotYet(f"offering {offering_id} has not been published")
+    started = [row for row in await queries.plans_of(session, offering_id) if row.effective_from <= now]
+    if not started:
+        raise NotYet(f"offering {offering_id} ({offering.name}) has no price plan in force")
+    row = max(started, key=lambda row: (row.effective_from, row.plan_version))
+    cost = await queries.latest_service_cost(session, offering.service_id, Period.of(now))
+    try:
+        return row, plan_version(row, service_unit_cost=cost.unit_cost if cost and follows_unit_cost(row) else None)
+    except UnitCostUnknown as refusal:
+        raise NotYet(f"offering {offering_id} ({offering.name}): {refusal.detail}") from refusal
+
+
+def _sum(rounded: list[Decimal], currency: str) -> Money:
+    return Money(exact_total(rounded), currency).rounded()  # of no lines: 0.00 rather than 0
+
+
+def _lines(quoted: list[QuotedCharge]) -> list[dict[str, Any]]:
+    return [
+        {
+            "charge": charge.charge.key,
+            "name": charge.charge.name,
+            "kind": line.kind.value,
+            "model": charge.charge.model,
+            "recurring": charge.charge.recurrence.value,
+            "quantity": plain(line.quantity),
+            "unit_price": None if line.unit_price is None else plain(line.unit_price),
+            "formula": line.formula,
+            "amount": plain(line.amount),
+        }
+        for charge in quoted
+        for line in charge.priced.lines
+    ]
+
+
+async def accept_quote(
+    session: AsyncSession, quote_id: UUID, *, units: Units, if_match: frozenset[int] | None, now: datetime
+) -> Quote | BudgetExceeded:
+    """Accept an open quote and reserve its budget.
+
+    A hard budget that is too small is returned, not raised (the transaction keeps budget.refused); the quote
+    stays open. Raises QuoteNotAcceptable.
+    """
+    quote = await quote_in_sight(session, quote_id, units)
+    check_version(quote, if_match)
+    state = domain.accept(QuoteState(quote.state), valid_until=quote.valid_until, now=now)
+    refusal = await budgets.reserve(session, quote, now=now)
+    if refusal is not None:
+        return refusal
+    quote.state = state
+    record(session, quote, QuoteAccepted)
+    return quote
+
+
+async def withdraw_quote(
+    session: AsyncSession, quote_id: UUID, reason: str, *, units: Units, if_match: frozenset[int] | None
+) -> Quote:
+    """Take an open quote back. Raises QuoteNotWithdrawable."""
+    quote = await quote_in_sight(session, quote_id, units)
+    check_version(quote, if_match)
+    _close(session, quote, domain.withdraw(QuoteState(quote.state)), reason, QuoteWithdrawn)
+    return quote
+
+
+async def close_quotes_of_demand(session: AsyncSession, demand_id: UUID, reason: str) -> None:
+    """The demand will not happen: an open quote is withdrawn, an accepted one gives its reservation back."""
+    for quote in await _quotes_of(session, demand_id):
+        if quote.state == QuoteState.OPEN:
+            _close(session, quote, domain.withdraw(QuoteState.OPEN), reason, QuoteWithdrawn)
+        elif quote.state == QuoteState.ACCEPTED:
+            await budgets.release(session, quote)
+
+
+@timers.handler("quote-lapse")
+async def lapse_quote(session: AsyncSession, payload: dict[str, Any], now: datetime) -> None:
+    """Expire the quote if it is still open; the rule has refused its acceptance since it lapsed anyway."""
+    quote = await session.get_one(Quote, UUID(payload["quote_id"]))
+    if quote.state == QuoteState.OPEN:
+        state = domain.expire(QuoteState.OPEN, valid_until=quote.valid_until, now=now)
+        _close(session, quote, state, "nobody accepted it in time", QuoteExpired)
+
+
+async def quote_in_sight(session: AsyncSession, quote_id: UUID, units: Units) -> Quote:
+    quote = await session.get(Quote, quote_id)
+    if quote is None:
+        raise NotFound(f"no quote {quote_id}")
+    units.require(quote.business_unit_id)
+    return quote
+
+
+def _close(
+    session: AsyncSession,
+    quote: Quote,
+    state: QuoteState,
+    reason: str,
+    event: type[QuoteWithdrawn] | type[QuoteExpired],
+) -> None:
+    quote.state = state
+    quote.closed_reason = reason
+    record(session, quote, event)
+
+
+async def _quotes_of(session: AsyncSession, demand_id: UUID) -> list[Quote]:
+    return list(await session.scalars(select(Quote).where(Quote.demand_id == demand_id).order_by(Quote.id)))
+
+
+async def _next_number(session: AsyncSession, year: int) -> str:
+    insert = upsert(session, QuoteCounter).values(year=year, last=1)
+    count = await session.scalar(
+        insert.on_conflict_do_update(
+            index_elements=[QuoteCounter.year], set_={"last": QuoteCounter.last + 1}
+        ).returning(QuoteCounter.last)
+    )
+    assert count is not None
+    return domain.number(year, count)

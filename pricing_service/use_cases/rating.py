@@ -1,0 +1,333 @@
+"""The rating run of a period: one transaction per business unit, each of which replaces the unit's drafts.
+
+A unit's new draft and the usage that it bills appear together, so a run that stops half way leaves whole
+statements; resumed, it goes on with the next unit. Usage is stamped with the statement that bills it first,
+before it is summed: what arrives meanwhile waits for the next run and is in neither figure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from pricing_service import queries
+from pricing_service.domain import rating as domain
+from pricing_service.domain.periods import Period
+from pricing_service.domain.plan import PlanVersion
+from pricing_service.domain.rating import Holding, RatedLine, Window
+from pricing_service.domain.statement import StatementState
+from pricing_service.schemas.statements import RatingRunCreate
+from pricing_service.tables import (
+    KnownSubscription,
+    PricePlan,
+    ServiceCost,
+    Statement,
+    StatementLine,
+    UsageEvent,
+)
+from pricing_service.use_cases.charges import UnitCostUnknown, follows_unit_cost, parts_document, plan_version
+from pricing_service.work import jobs
+from services.db.chassis_tables import Job
+from services.errors import StaleWrite
+from services.http import plain
+from services.ids import uuid7
+from services.money import exact_total
+from services.work import JobRun
+
+ZERO = Decimal(0)
+KEPT_UNPRICED = 200
+_ATTEMPTS = 3
+
+
+async def start_rating(session: AsyncSession, body: RatingRunCreate) -> Job:
+    period = Period.parse(body.period)
+    return await jobs.start(session, "rating-run", payload={"period": str(period)})
+
+
+@dataclass(slots=True)
+class _Rated:
+    """What became of one business unit."""
+
+    statements: int = 0
+    lines: int = 0
+    totals: dict[str, list[Decimal]] = field(default_factory=dict)
+    unpriced: list[dict[str, str]] = field(default_factory=list)
+
+
+@jobs.handler("rating-run")
+async def run_rating(run: JobRun) -> dict[str, Any]:
+    """The job: see the module's docstring. The checkpoint is the last unit and the figures so far."""
+    period = Period.parse(run.payload["period"])
+    so_far: dict[str, Any] = run.checkpoint or {
+        "unit": None,
+        "units": 0,
+        "statements": 0,
+        "lines": 0,
+        "totals": {},
+        "unpriced": [],
+        "unpriced_count": 0,
+    }
+    while True:
+        async with run.database.reading() as session:
+            after = None if so_far["unit"] is None else UUID(so_far["unit"])
+            unit = await queries.next_chargeable_unit(session, period, after)
+            total = await _units(session, period)
+        if unit is None:
+            break
+        so_far = await _rate_unit_in_chunk(run, period, unit, so_far, total)
+    totals = [{"amount": amount, "currency": currency} for currency, amount in sorted(so_far["totals"].items())]
+    return {
+        "period": str(period),
+        "statements": so_far["statements"],
+        "lines": so_far["lines"],
+        "total": totals[0] if len(totals) == 1 else None,
+        "totals": totals,
+        "unpriced": so_far["unpriced"],
+        "unpriced_count": so_far["unpriced_count"],
+    }
+
+
+async def _units(session: AsyncSession, period: Period) -> int:
+    units = func.count(KnownSubscription.business_unit_id.distinct())
+    return await session.scalar(select(units).where(queries.chargeable(period))) or 0
+
+
+async def _rate_unit_in_chunk(
+    run: JobRun, period: Period, unit: UUID, so_far: dict[str, Any], total: int
+) -> dict[str, Any]:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            async with run.chunk() as session:
+                rated = await rate_unit(session, period, unit)
+                progress = _added(so_far, unit, rated)
+                run.advance(done=progress["units"], total=max(total, progress["units"]), checkpoint=progress)
+            return progress
+        except StaleWrite:  # the draft was issued under our hands: what it holds is no longer ours to replace
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError("the loop above returns or raises")
+
+
+def _added(so_far: dict[str, Any], unit: UUID, rated: _Rated) -> dict[str, Any]:
+    totals = dict(so_far["totals"])
+    for currency, amounts in rated.totals.items():
+        totals[currency] = plain(exact_total([Decimal(totals.get(currency, "0")), *amounts]))
+    return {
+        "unit": str(unit),
+        "units": so_far["units"] + 1,
+        "statements": so_far["statements"] + rated.statements,
+        "lines": so_far["lines"] + rated.lines,
+        "totals": totals,
+        "unpriced": [*so_far["unpriced"], *rated.unpriced][:KEPT_UNPRICED],
+        "unpriced_count": so_far["unpriced_count"] + len(rated.unpriced),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A subscription with what prices it."""
+
+    subscription: KnownSubscription
+    versions: Sequence[PlanVersion]
+    cost: ServiceCost | None
+
+
+async def rate_unit(session: AsyncSession, period: Period, unit: UUID) -> _Rated:
+    """Replace the unit's drafts of the period by what is not yet on an issued statement."""
+    await _drop_drafts(session, period, unit)
+    result = _Rated()
+    by_currency: dict[str, list[_Subject]] = {}
+    for subject in await _subjects(session, period, unit, result):
+        by_currency.setdefault(subject.versions[0].currency, []).append(subject)
+    before = await queries.billed_before(session, unit, period)
+    sequence = 1 + (await session.scalar(_last_sequence(period, unit)) or 0)
+    for currency, subjects in sorted(by_currency.items()):
+        statement_id = uuid7()
+        await _stamp(session, statement_id, unit, period, {s.subscription.offering_id for s in subjects})
+        metered = await queries.metered_by_day(session, unit, period)
+        lines: list[StatementLine] = []
+        for subject in subjects:
+            days = metered.get(subject.subscription.id, {})
+            rated, unpriced = _rate(period, subject, days, before.get(subject.subscription.id, {}))
+            lines += [_line(statement_id, subject, line) for line in rated]
+            result.unpriced += unpriced
+            await _unstamp_days(session, statement_id, subject.subscription.id, unpriced)
+        if not lines:
+            await _unstamp(session, statement_id)
+            continue
+        for position, line in enumerate(lines, 1):
+            line.position = position
+        total = exact_total([line.amount for line in lines])
+        session.add_all(lines)
+        session.add(
+            Statement(
+                id=statement_id,
+                version=1,
+                business_unit_id=unit,
+                period=str(period),
+                sequence=sequence,
+                state=StatementState.DRAFT,
+                currency=currency,
+                total_amount=total,
+            )
+        )
+        sequence += 1
+        result.statements += 1
+        result.lines += len(lines)
+        result.totals.setdefault(currency, []).append(total)
+    return result
+
+
+async def _drop_drafts(session: AsyncSession, period: Period, unit: UUID) -> None:
+    drafts = select(Statement).where(
+        Statement.business_unit_id == unit, Statement.period == str(period), Statement.state == StatementState.DRAFT
+    )
+    for draft in await session.scalars(drafts):
+        await _unstamp(session, draft.id)
+        await session.execute(delete(StatementLine).where(StatementLine.statement_id == draft.id))
+        await session.delete(draft)
+    await session.flush()
+
+
+def _last_sequence(period: Period, unit: UUID) -> Any:
+    return select(func.max(Statement.sequence)).where(
+        Statement.business_unit_id == unit, Statement.period == str(period)
+    )
+
+
+async def _subjects(session: AsyncSession, period: Period, unit: UUID, result: _Rated) -> list[_Subject]:
+    """The unit's subscriptions with their plans; what has no price is noted in the result."""
+    plans: dict[UUID, list[PricePlan]] = {}
+    costs: dict[UUID, ServiceCost | None] = {}
+    subjects: list[_Subject] = []
+    for subscription in await queries.chargeable_subscriptions(session, unit, period):
+        offering_id, service_id = subscription.offering_id, subscription.service_id
+        if offering_id not in plans:
+            plans[offering_id] = await queries.plans_of(session, offering_id)
+        if service_id not in costs:
+            costs[service_id] = await queries.latest_service_cost(session, service_id, period)
+        rows, cost = plans[offering_id], costs[service_id]
+        if not rows:
+            result.unpriced.append(_unpriced(subscription.id, f"offering {offering_id} has no price plan"))
+            continue
+        try:
+            versions = [
+                plan_version(row, service_unit_cost=cost.unit_cost if cost and follows_unit_cost(row) else None)
+                for row in rows
+            ]
+        except UnitCostUnknown as refusal:
+            result.unpriced.append(_unpriced(subscription.id, refusal.detail))
+            continue
+        subjects.append(_Subject(subscription, versions, cost))
+    return subjects
+
+
+def _rate(
+    period: Period, subject: _Subject, days: Mapping[tuple[str, date], Decimal], before: Mapping[Any, Any]
+) -> tuple[list[RatedLine], list[dict[str, str]]]:
+    subscription = subject.subscription
+    holding = Holding(subscription.id, subscription.quantity, subscription.activated_at, subscription.ended_at)
+    windows = domain.windows(period, holding, subject.versions)
+    lines = domain.rate(
+        period,
+        holding,
+        windows,
+        lambda window, meter: exact_total(
+            [quantity for (name, day), quantity in days.items() if name == meter and window.start <= day < window.end]
+        ),
+        before,
+    )
+    unpriced = [
+        _unpriced(subscription.id, f"meter {meter!r} has no price on {day}", meter=meter, day=str(day))
+        for meter, day in sorted(days)
+        if not any(_prices(window, meter, day) for window in windows)
+    ]
+    if not windows and subscription.activated_at < period.end:
+        unpriced.append(_unpriced(subscription.id, f"no price plan is in force in {period}"))
+    return lines, unpriced
+
+
+def _prices(window: Window, meter: str, day: date) -> bool:
+    return window.start <= day < window.end and any(charge.meter == meter for charge in window.plan.charges)
+
+
+def _unpriced(subscription_id: UUID, reason: str, **more: str) -> dict[str, str]:
+    return {"subscription_id": str(subscription_id), "reason": reason} | more
+
+
+async def _stamp(
+    session: AsyncSession, statement_id: UUID, unit: UUID, period: Period, offering_ids: set[UUID]
+) -> None:
+    """Claim for the statement the usage of the period that no statement has billed."""
+    of_unit = select(KnownSubscription.id).where(
+        KnownSubscription.business_unit_id == unit, KnownSubscription.offering_id.in_(offering_ids)
+    )
+    await session.execute(
+        update(UsageEvent)
+        .where(
+            UsageEvent.subscription_id.in_(of_unit),
+            *queries.in_days(period.first_day, period.end_day),
+            UsageEvent.statement_id.is_(None),
+        )
+        .values(statement_id=statement_id)
+    )
+
+
+async def _unstamp(session: AsyncSession, statement_id: UUID) -> None:
+    await session.execute(update(UsageEvent).where(UsageEvent.statement_id == statement_id).values(statement_id=None))
+
+
+async def _unstamp_days(
+    session: AsyncSession, statement_id: UUID, subscription_id: UUID, unpriced: Sequence[Mapping[str, str]]
+) -> None:
+    """Usage without a price is billed by nobody, so it must wait for one."""
+    for left in unpriced:
+        if "meter" in left:
+            day = date.fromisoformat(left["day"])
+            await session.execute(
+                update(UsageEvent)
+                .where(
+                    UsageEvent.statement_id == statement_id,
+                    UsageEvent.subscription_id == subscription_id,
+                    UsageEvent.meter == left["meter"],
+                    *queries.in_days(day, day + timedelta(days=1)),
+                )
+                .values(statement_id=None)
+            )
+
+
+def _line(statement_id: UUID, subject: _Subject, line: RatedLine) -> StatementLine:
+    window, subscription = line.window, subject.subscription
+    metered = window is not None and line.meter is not None
+    return StatementLine(
+        id=uuid7(),
+        statement_id=statement_id,
+        position=0,
+        subscription_id=subscription.id,
+        offering_id=subscription.offering_id,
+        service_id=subscription.service_id,
+        demand_id=subscription.demand_id,
+        charge=line.key.charge_key,
+        name=line.name,
+        kind=line.key.kind,
+        model=line.model,
+        recurring=line.recurrence,
+        meter=line.meter,
+        quantity=line.quantity,
+        unit_price=line.unit_price,
+        formula=line.formula,
+        amount=line.amount,
+        currency=subject.versions[0].currency,
+        parts=parts_document(line.parts),
+        split_start=line.key.split_start,
+        usage_from=window.start if metered and window else None,
+        usage_until=window.end if metered and window else None,
+        price_plan_id=window.plan.id if window else None,
+        plan_version=window.plan.version if window else None,
+        allocation_run_id=subject.cost.allocation_run_id if subject.cost else None,
+    )

@@ -1,0 +1,106 @@
+"""Rules of the code base that no linter knows."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from services.identity.access import PublicRule, RoleRule
+from services.runtime import ServiceDefinition
+from services.settings import APPS
+from services.suite import definition_of
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ["services", "catalog_service", "demand_service", "pricing_service", "feedback_service", "gateway"]
+# Where a transaction may end: the one place that commits, and Alembic's own bookkeeping.
+MAY_COMMIT = {"services/db/database.py", "services/db/migrations.py"}
+
+
+def sources() -> list[Path]:
+    return [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
+
+
+def calls(file: Path) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call):
+            yield node
+
+
+def test_only_the_edge_commits() -> None:
+    found = {
+        f"{file.relative_to(ROOT)}:{call.lineno}"
+        for file in sources()
+        for call in calls(file)
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr == "commit"
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id in ("session", "connection", "self")
+        and str(file.relative_to(ROOT)) not in MAY_COMMIT
+    }
+    assert found == set()
+
+
+def test_sums_of_decimals_go_through_the_exact_helper() -> None:
+    """`func.sum` is lossy on SQLite's decimals; over whole numbers it says so beside it: `func.sum(…)  # integers`."""
+    found = []
+    for file in sources():
+        lines = file.read_text().splitlines()
+        for call in calls(file):
+            if (
+                isinstance(call.func, ast.Attribute)
+                and call.func.attr in ("sum", "avg")
+                and isinstance(call.func.value, ast.Name)
+                and call.func.value.id == "func"
+                and "# integers" not in lines[call.lineno - 1]
+            ):
+                found.append(f"{file.relative_to(ROOT)}:{call.lineno}")
+    assert found == []
+
+
+def test_statuses_are_chosen_in_one_place() -> None:
+    """Services refuse in words; the chassis's table maps them to HTTP."""
+    found = [
+        str(file.relative_to(ROOT))
+        for file in sources()
+        if "HTTPException" in file.read_text() and not file.is_relative_to(ROOT / "services")
+    ]
+    assert found == []
+
+
+def routes(definition: ServiceDefinition) -> Iterator[APIRoute]:
+    for router in definition.routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.include_in_schema:
+                yield route
+
+
+def rules(dependant: Dependant) -> Iterator[object]:
+    for dependency in dependant.dependencies:
+        if isinstance(dependency.call, RoleRule | PublicRule):
+            yield dependency.call
+        yield from rules(dependency)
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_every_route_has_a_rule_and_says_what_it_does(app: str) -> None:
+    definition = definition_of(app)
+    seen = 0
+    for route in routes(definition):
+        seen += 1
+        where = f"{app} {sorted(route.methods)} {route.path}"
+        assert list(rules(route.dependant)), f"{where}: declare may(...) or public()"
+        assert route.summary, f"{where}: no summary"
+        assert inspect.getdoc(route.endpoint), f"{where}: no description (docstring)"
+    assert seen > 0
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_every_event_is_this_apps_own_and_documented(app: str) -> None:
+    for event in definition_of(app).events:
+        assert event.event.service == app
+        assert event.event.summary
+        event.model_validate(event.event.example)

@@ -1,0 +1,285 @@
+"""Usage, rating, statements and their explanations: what is billed once is billed, and every amount adds up."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from services.ids import uuid7
+from services.testing import ServiceHarness
+from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World, focus_csv, imported, usage
+
+pytestmark = pytest.mark.anyio
+BATCH = {"content-type": "application/cloudevents-batch+json"}
+
+
+async def report(service: ServiceHarness, *events: Any) -> list[dict[str, Any]]:
+    async with service.client(roles=["integration"]) as meter:
+        answer = await meter.post("/v1/usage", json=list(events), headers=BATCH)
+        assert answer.status_code == 200, answer.text
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+
+async def rate(service: ServiceHarness, client: httpx.AsyncClient, period: str = "2026-11") -> dict[str, Any]:
+    answer = await client.post("/v1/rating-runs", json={"period": period})
+    assert answer.status_code == 202, answer.text
+    job = await service.finished_job(answer.json()["id"])
+    assert job.state == "succeeded", job.problem
+    assert job.result is not None
+    return job.result
+
+
+async def statements(client: httpx.AsyncClient, world: World) -> list[dict[str, Any]]:
+    listed = (await client.get(f"/v1/statements?business_unit_id={world.unit}&period=2026-11")).json()["items"]
+    return [(await client.get(f"/v1/statements/{one['id']}")).json() for one in listed]
+
+
+async def explained(client: httpx.AsyncClient, statement: dict[str, Any]) -> list[dict[str, Any]]:
+    """The explanation of each line; each must add up to its line."""
+    explanations = []
+    for line in statement["lines"]:
+        answer = await client.get(f"/v1/statements/{statement['id']}/lines/{line['id']}/explanation")
+        assert answer.status_code == 200, answer.text
+        why = answer.json()
+        assert sum(Decimal(part["amount"]) for part in why["parts"]) == Decimal(line["amount"])
+        assert why["amount"]["amount"] == line["amount"]
+        explanations.append(why)
+    return explanations
+
+
+async def test_from_subscription_and_usage_to_an_explained_statement(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await imported(service, finance, focus_csv({"EffectiveCost": "90"}, {"EffectiveCost": "10.5"}))
+    driver = {"kind": "fixed", "shares": [{"service_id": str(world.service_id), "weight": "1"}]}
+    await finance.post("/v1/cost-pools", json={"name": "all", "rules": [], "driver": driver})
+    run = (await finance.post("/v1/allocation-runs", json={"period": "2026-10"})).json()
+    plan = await world.priced(finance, PER_SERVER, PER_HOUR)
+    subscription = await world.subscribed("2026-11-10")
+    await report(service, usage(subscription, "1", "12.5"), usage(subscription, "2", "0.5", day="2026-11-30"))
+
+    result = await rate(service, finance)
+    assert (result["statements"], result["lines"], result["unpriced"]) == (1, 2, [])
+    assert result["total"] == {"amount": "95.00", "currency": "USD"}
+    (draft,) = await statements(finance, world)
+    assert (draft["state"], draft["sequence"], draft["total"]["amount"]) == ("draft", 1, "95.00")
+    assert [(line["charge"], line["quantity"], line["amount"]) for line in draft["lines"]] == [
+        ("server", "4", "84.00"),
+        ("burst", "13.0", "11.00"),
+    ]
+    server, burst = await explained(finance, draft)
+    assert server["formula"] == "(4 × 30) × 21/30 days = 84 USD"
+    assert (server["usage_events"], burst["usage_events"]) == (0, 2)
+    assert [event["id"] for event in burst["usage"]] == ["1", "2"]
+    assert burst["formula"] == "10 × 1 + 3 × 0.333 = 10.999 ≈ 11.00 USD"
+    assert (burst["price_plan"]["id"], burst["price_plan"]["version"]) == (plan, 1)
+    assert burst["price_plan"]["charge"]["meter"] == "vm-hours"
+    assert burst["allocation_run_id"] == run["id"]
+    assert (burst["ledger_rows"], burst["ledger_total"]["amount"]) == (2, "100.5")
+    assert burst["pools"] == [{"name": "all", "cost_rows": 2, "amount": "100.5", "share": "100.5"}]
+
+
+async def test_drafts_are_replaced_and_issued_statements_stand(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER, PER_HOUR)
+    subscription = await world.subscribed("2026-01-01")
+    await report(service, usage(subscription, "1", "8"))
+    await rate(service, finance)
+    await report(service, usage(subscription, "2", "1"))
+    await rate(service, finance)
+    (draft,) = await statements(finance, world)
+    assert (draft["sequence"], draft["total"]["amount"]) == (1, "129.00")
+
+    issued = await finance.post(f"/v1/statements/{draft['id']}/issue", headers={"If-Match": '"1"'})
+    assert (issued.status_code, issued.json()["state"]) == (200, "issued")
+    again = await finance.post(f"/v1/statements/{draft['id']}/issue")
+    assert (again.status_code, again.json()["type"]) == (409, "urn:itaas:problem:statement-not-issuable")
+    assert (await rate(service, finance))["statements"] == 0
+
+    await report(service, usage(subscription, "3", "4"))
+    result = await rate(service, finance)
+    assert (result["statements"], result["lines"]) == (1, 1)
+    first, second = await statements(finance, world)
+    assert first == issued.json()
+    assert (second["sequence"], second["state"], second["total"]["amount"]) == (2, "draft", "2.00")
+    (why,) = await explained(finance, second)
+    assert why["formula"] == "10 × 1 + 3 × 0.333 = 10.999 ≈ 11.00 USD − 9.00 on statement 1 = 2.00 USD"
+    assert why["usage_events"] == 1
+    assert [one["usage_events"] for one in await explained(finance, first)] == [0, 2]
+    (event,) = await service.published("itaas.pricing.statement.issued.v1")
+    assert (event.subject, event.business_unit_id) == (first["id"], str(world.unit))
+    assert event.data["total"] == {"amount": "129.00", "currency": "USD"}
+    assert event.data["lines"][0]["subscription_id"] == str(subscription)
+
+
+async def test_an_issued_statement_turns_its_reservation_into_actual(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER, PER_HOUR)
+    body = {
+        "business_unit_id": str(world.unit),
+        "fiscal_year": 2026,
+        "amount": {"amount": "5000", "currency": "USD"},
+        "hard": True,
+    }
+    budget = (await finance.post("/v1/budgets", json=body)).json()
+    demand = await world.propose()
+    (quote,) = (await finance.get(f"/v1/quotes?demand_id={demand}")).json()["items"]
+    await finance.post(f"/v1/quotes/{quote['id']}/accept")
+    reserved = Decimal((await finance.get(f"/v1/budgets/{budget['id']}")).json()["reserved"])
+    subscription = await world.subscribed("2026-11-01", demand=demand)
+    await report(service, usage(subscription, "1", "5"))
+    await rate(service, finance)
+    (draft,) = await statements(finance, world)
+    await finance.post(f"/v1/statements/{draft['id']}/issue")
+    after = (await finance.get(f"/v1/budgets/{budget['id']}")).json()
+    expected = max(reserved - 125, Decimal(0))  # the reservation first, usage beyond it is actual all the same
+    assert (Decimal(after["actual"]), Decimal(after["reserved"])) == (Decimal(125), expected)
+    assert Decimal(after["available"]) == 5000 - 125 - expected
+
+
+async def test_a_price_change_splits_the_month(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER)
+    await world.priced(finance, PER_SERVER | {"unit_price": "60"}, since="2026-11-16")
+    await world.subscribed("2026-01-01")
+    await rate(service, finance)
+    (draft,) = await statements(finance, world)
+    assert [line["amount"] for line in draft["lines"]] == ["60.00", "120.00"]
+    versions = [why["price_plan"]["version"] for why in await explained(finance, draft)]
+    assert versions == [1, 2]
+
+
+async def test_a_cost_plus_plan_follows_the_unit_cost_of_the_allocation_runs(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    plus = {"key": "server", "name": "Server", "recurring": "month", "model": "cost_plus", "markup": "20"}
+    await world.priced(finance, plus)
+    await world.subscribed("2026-01-01", quantity="3")
+    unpriced = await rate(service, finance)
+    assert unpriced["unpriced_count"] == 1
+    assert "no allocation run knows" in unpriced["unpriced"][0]["reason"]
+    await imported(service, finance, focus_csv({"EffectiveCost": "100"}))
+    driver = {"kind": "fixed", "shares": [{"service_id": str(world.service_id)}]}
+    await finance.post("/v1/cost-pools", json={"name": "all", "rules": [], "driver": driver})
+    await finance.post("/v1/allocation-runs", json={"period": "2026-10"})
+    await rate(service, finance)
+    (draft,) = await statements(finance, world)
+    assert draft["lines"][0]["formula"] == "3 × 33.3333333333 × (1 + 20 %) = 119.99999999988 ≈ 120.00 USD"
+    quote = (await finance.get(f"/v1/quotes?demand_id={await world.propose(quantity='1')}")).json()["items"][0]
+    assert quote["total"]["amount"] == "40.00"
+
+
+async def test_what_has_no_price_is_told_and_waits_for_one(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    subscription = await world.subscribed("2026-01-01")
+    result = await rate(service, finance)
+    assert result["unpriced"] == [
+        {"subscription_id": str(subscription), "reason": f"offering {world.offering} has no price plan"}
+    ]
+    await world.priced(finance, PER_SERVER)
+    await world.priced(finance, PER_HOUR, since="2026-12-01")  # so that the meter is known, but not in November
+    await report(service, usage(subscription, "1", "3"))
+    result = await rate(service, finance)
+    assert result["unpriced"] == [
+        {
+            "subscription_id": str(subscription),
+            "reason": "meter 'vm-hours' has no price on 2026-11-05",
+            "meter": "vm-hours",
+            "day": "2026-11-05",
+        }
+    ]
+    assert result["total"]["amount"] == "120.00"
+    await world.priced(finance, PER_SERVER, PER_HOUR, since="2026-11-01")
+    assert (await rate(service, finance))["total"]["amount"] == "123.00"
+
+
+async def test_usage_is_deduplicated_for_good_and_answered_one_by_one(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_HOUR)
+    subscription = await world.subscribed("2026-11-01")
+    stranger = uuid7()
+    items = await report(
+        service,
+        usage(subscription, "a", "12.5"),
+        usage(subscription, "a", "99"),
+        usage(subscription, "b", "-1"),
+        usage(stranger, "c"),
+        usage(subscription, "d", data={"meter": "typo", "quantity": "1"}),
+        "nonsense",
+        usage(subscription, "e", data={"meter": "vm-hours", "quantity": 2}),
+    )
+    assert [(item["id"], item["outcome"], item["reason"]) for item in items] == [
+        ("a", "accepted", None),
+        ("a", "duplicate", None),
+        ("b", "rejected", "data/quantity must not be negative"),
+        ("c", "rejected", f"subscription {stranger} is not known"),
+        ("d", "rejected", "meter 'typo' has no price in the offering's plan"),
+        (None, "rejected", "the event is not a JSON object"),
+        ("e", "accepted", None),
+    ]
+    again = await report(service, usage(subscription, "a", "12.5"), usage(subscription, "f", source="/other"))
+    assert [item["outcome"] for item in again] == ["duplicate", "accepted"]
+    assert (await rate(service, finance))["total"]["amount"] == "11.83"  # 10 + 5.5 × 0.333
+
+
+async def test_one_event_by_itself_and_bodies_that_are_none(service: ServiceHarness, world: World) -> None:
+    async with service.client(roles=["integration"]) as meter:
+        one = {"content-type": "application/cloudevents+json; charset=utf-8"}
+        answer = await meter.post("/v1/usage", json=usage(uuid7(), "x"), headers=one)
+        assert answer.json()["items"][0]["outcome"] == "rejected"
+        for content, headers, kind in (
+            (b"[]", {"content-type": "application/json"}, "content-type-not-usage"),
+            (b"{", one, "usage-not-readable"),
+            (b"\xff", one, "usage-not-readable"),
+            (b"[" * 100_000, BATCH, "usage-not-readable"),
+            (b"{}", BATCH, "usage-not-readable"),
+            (b"[" + b"0," * 10_000 + b"0]", BATCH, "usage-not-readable"),
+        ):
+            refused = await meter.post("/v1/usage", content=content, headers=headers)
+            assert (refused.status_code, refused.json()["type"]) == (422, f"urn:itaas:problem:{kind}")
+    async with service.client(roles=["consumer"]) as consumer:
+        assert (await consumer.post("/v1/usage", json=[], headers=BATCH)).status_code == 403
+
+
+async def test_a_large_batch_is_taken_whole(service: ServiceHarness, finance: httpx.AsyncClient, world: World) -> None:
+    await world.priced(finance, PER_HOUR)
+    subscription = await world.subscribed("2026-11-01")
+    items = await report(service, *[usage(subscription, str(n), "0.1") for n in range(3000)])
+    assert {item["outcome"] for item in items} == {"accepted"}
+    result = await rate(service, finance)
+    assert result["total"]["amount"] == "106.57"  # 10 + 290 × 0.333
+
+
+async def test_statements_are_seen_by_their_unit_alone(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER)
+    await world.subscribed("2026-01-01")
+    await rate(service, finance)
+    (draft,) = await statements(finance, world)
+    line = draft["lines"][0]["id"]
+    async with service.client(roles=["consumer"], business_units=[world.unit]) as consumer:
+        assert (await statements(consumer, world))[0]["id"] == draft["id"]
+        assert (await consumer.post(f"/v1/statements/{draft['id']}/issue")).status_code == 403
+    async with service.client(roles=["consumer"], business_units=[uuid7()]) as stranger:
+        assert (await stranger.get("/v1/statements")).json()["items"] == []
+        for path in (f"/v1/statements/{draft['id']}", f"/v1/statements/{draft['id']}/lines/{line}/explanation"):
+            assert (await stranger.get(path)).status_code == 403
+
+
+async def test_refusals_of_rating_and_explanations(finance: httpx.AsyncClient, world: World) -> None:
+    for period in ("2026-13", "November", "2026-1", None):
+        answer = await finance.post("/v1/rating-runs", json={"period": period})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/period")
+    missing = UUID(int=1)
+    assert (await finance.post(f"/v1/statements/{missing}/issue")).status_code == 404
+    assert (await finance.get(f"/v1/statements/{missing}/lines/{missing}/explanation")).status_code == 404
+    assert (await finance.get("/v1/statements?period=x")).json()["errors"][0]["pointer"] == "period"
