@@ -1,4 +1,4 @@
-"""The value loop, driven over HTTP as its people would: know, offer, ask, price, approve, deliver, charge, listen, improve.
+"""The value loop, driven over HTTP as its people would, from knowing the unit to the next revision of the service.
 
 Every figure that is printed is checked on the way: sums against their parts, events against the steps that must
 have caused them. `drive_loop` raises LoopFailed at the first thing that is missing or wrong.
@@ -6,6 +6,7 @@ have caused them. `drive_loop` raises LoopFailed at the first thing that is miss
 
 import asyncio
 import io
+import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,14 +17,15 @@ from uuid import UUID
 
 import httpx
 
-from services.ids import uuid7
 from services.identity.principal import Role
+from services.ids import uuid7
 from services.sample_costs import write_costs
 
 Echo = Callable[[str], None]
 Json = dict[str, Any]
 
 UNIT, OFFERING = "research-analytics", "analytics-workspace"
+OTHER_UNITS = ("admissions", "library")
 QUANTITY = "4"
 FORM: Json = {"project": "Faster first results", "data_classification": "internal", "languages": ["python", "sql"]}
 PATIENCE_SECONDS = 30
@@ -141,7 +143,8 @@ async def drive_loop(client_for: ClientFor, echo: Echo) -> None:
     """Drive one value loop. Raises LoopFailed."""
     loop = Loop(client_for, echo)
     echo(f"thread    {loop.thread}")
-    for step in (_know, _cost, _ask, _price, _approve, _deliver, _charge, _listen, _improve, _read_back):
+    steps = (_know, _cost, _ask, _price, _approve, _deliver, _others_ask, _charge, _listen, _improve, _read_back)
+    for step in steps:
         await step(loop)
 
 
@@ -231,20 +234,26 @@ async def _ask(loop: Loop) -> None:
 
 async def _price(loop: Loop) -> None:
     consumer = loop.client_for(Role.CONSUMER, [loop.found["unit_id"]], "loop-requester")
-
-    async def issued() -> Json | None:
-        quotes = (await loop.get(consumer, "/pricing/v1/quotes", demand_id=loop.found["demand"]["id"]))["items"]
-        return quotes[0] if quotes else None
-
-    quote = await eventually(issued, "the quote")
-    lines = sum((Decimal(line["amount"]) for line in quote["lines"]), Decimal(0))
-    check(lines == Decimal(quote["total"]["amount"]), f"quote lines {lines} are not {quote['total']}")
+    quote = await _quote(loop, consumer, loop.found["demand"]["id"])
     loop.tell(
         "price", f"quote {quote['number']}: {_money(quote['total'])} a month, {_money(quote['annual_total'])} a year"
     )
     for line in quote["lines"]:
-        loop.tell("", f"  {line['charge']}: {line['formula']} = {line['amount']}")
+        loop.tell("", f"  {line['charge']}: {line['formula']}")
     loop.found["quote"] = quote
+
+
+async def _quote(loop: Loop, consumer: httpx.AsyncClient, demand_id: str) -> Json:
+    """The quote that pricing issues by itself; its lines add up to its total."""
+
+    async def issued() -> Json | None:
+        quotes = (await loop.get(consumer, "/pricing/v1/quotes", demand_id=demand_id))["items"]
+        return quotes[0] if quotes else None
+
+    quote: Json = await eventually(issued, "the quote")
+    lines = sum((Decimal(line["amount"]) for line in quote["lines"]), Decimal(0))
+    check(lines == Decimal(quote["total"]["amount"]), f"quote lines {lines} are not {quote['total']}")
+    return quote
 
 
 async def _approve(loop: Loop) -> None:
@@ -263,16 +272,33 @@ async def _approve(loop: Loop) -> None:
         loop.tell("", "  approved by a person")
     accepted = await loop.post(consumer, f"/pricing/v1/quotes/{loop.found['quote']['id']}/accept")
     check(accepted["state"] == "accepted", f"the quote is {accepted['state']}")
-    budget = accepted["budget"]
-    available = _money(budget["available"]) if budget.get("available") else "no limit"
-    loop.tell("", f"  quote accepted; budget {budget['state']}, {available} left")
+    finance = loop.client_for(Role.FINANCE)
+    held = (await loop.get(finance, "/pricing/v1/budgets", business_unit_id=loop.found["unit"]["id"]))["items"]
+    budget = next(budget for budget in held if str(budget["fiscal_year"]) == accepted["created_at"][:4])
+    left = Decimal(budget["amount"]) - Decimal(budget["reserved"]) - Decimal(budget["actual"])
+    check(Decimal(budget["available"]) == left, f"the budget's parts do not make its available: {budget}")
+    check(Decimal(budget["reserved"]) > 0, "nothing is reserved in the budget")
+    loop.tell(
+        "",
+        f"  quote accepted; of {budget['amount']} {budget['currency']} {budget['reserved']} reserved, "
+        f"{budget['available']} left",
+    )
 
 
 async def _deliver(loop: Loop) -> None:
+    order, subscription = await _fulfilled(loop, loop.found["demand"]["id"])
+    tasks = ", ".join(task["key"] for task in order["tasks"])
+    loop.tell("deliver", f"order {order['id']} fulfilled ({tasks}) in {order['lead_time_days']} days")
+    loop.tell("", f"  subscription {subscription['id']} active, quantity {subscription['quantity']}")
+    loop.found["subscription"] = subscription
+
+
+async def _fulfilled(loop: Loop, demand_id: str) -> tuple[Json, Json]:
+    """Complete the tasks of the demand's order as its owner would; the order, and the subscription it leads to."""
     owner = loop.client_for(Role.SERVICE_OWNER, [], "loop-owner")
 
     async def opened() -> Json | None:
-        orders = (await loop.get(owner, "/demand/v1/orders", demand_id=loop.found["demand"]["id"]))["items"]
+        orders = (await loop.get(owner, "/demand/v1/orders", demand_id=demand_id))["items"]
         return orders[0] if orders else None
 
     order = await eventually(opened, "the order")
@@ -285,12 +311,37 @@ async def _deliver(loop: Loop) -> None:
             done.add(task["key"])
     order = await loop.get(owner, f"/demand/v1/orders/{order['id']}")
     check(order["state"] == "fulfilled", f"the order is {order['state']} with all tasks done")
-    held = (await loop.get(owner, "/demand/v1/subscriptions", demand_id=loop.found["demand"]["id"]))["items"]
+    held = (await loop.get(owner, "/demand/v1/subscriptions", demand_id=demand_id))["items"]
     check(len(held) == 1 and held[0]["state"] == "active", f"there is no active subscription: {held}")
-    tasks = ", ".join(task["key"] for task in order["tasks"])
-    loop.tell("deliver", f"order {order['id']} fulfilled ({tasks}) in {order['lead_time_days']} days")
-    loop.tell("", f"  subscription {held[0]['id']} active, quantity {held[0]['quantity']}")
-    loop.found |= {"order": order, "subscription": held[0]}
+    return order, held[0]
+
+
+async def _others_ask(loop: Loop) -> None:
+    """Two more units order the offering as it stands: a plain request needs no qualification."""
+    loop.found["others"] = []
+    for key in OTHER_UNITS:
+        unit = await _one(loop, loop.client_for(Role.ADMIN), "/demand/v1/business-units", key)
+        consumer = loop.client_for(Role.CONSUMER, [UUID(unit["id"])], f"loop-{key}")
+        demand = await loop.post(
+            consumer,
+            "/demand/v1/demands",
+            {
+                "business_unit_id": unit["id"],
+                "title": "A workspace for us, too",
+                "description": "As it stands in the catalogue.",
+                "kind": "request",
+                "offering_id": loop.found["offering"]["id"],
+                "quantity": "1",
+                "form": FORM,
+            },
+        )
+        await loop.post(consumer, f"/demand/v1/demands/{demand['id']}/submit")
+        quote = await _quote(loop, consumer, demand["id"])
+        await loop.post(consumer, f"/pricing/v1/quotes/{quote['id']}/accept")
+        _, subscription = await _fulfilled(loop, demand["id"])
+        loop.found["others"].append((unit, consumer, subscription))
+    names = " and ".join(unit["name"] for unit, _, _ in loop.found["others"])
+    loop.tell("", f"  {names} request the same, one each; fulfilled")
 
 
 async def _charge(loop: Loop) -> None:
@@ -316,7 +367,7 @@ async def _charge(loop: Loop) -> None:
         answer = await loop.post(
             integration,
             "/pricing/v1/usage",
-            content=_dumps(usage),
+            content=json.dumps(usage).encode(),
             headers={"Content-Type": "application/cloudevents-batch+json"},
         )
         items: list[Json] = answer["items"]
@@ -355,8 +406,9 @@ async def _charge(loop: Loop) -> None:
     check(usage_events == 3, f"{usage_events} usage events stand behind the statement instead of 3")
     loop.tell(
         "charge",
-        f"statement {period} no. {statement['sequence']} for {loop.found['unit']['name']}: {_money(statement['total'])} "
-        f"in {len(lines)} lines; {ledger_rows} ledger rows and {usage_events} usage events stand behind ours",
+        f"statement {period} no. {statement['sequence']} for {loop.found['unit']['name']}: "
+        f"{_money(statement['total'])} in {len(lines)} lines; "
+        f"{ledger_rows} ledger rows and {usage_events} usage events stand behind ours",
     )
 
 
@@ -365,26 +417,18 @@ async def _listen(loop: Loop) -> None:
     owner = loop.client_for(Role.SERVICE_OWNER, [], "loop-owner")
     offering, unit = loop.found["offering"], loop.found["unit"]
 
-    async def invited() -> Json | None:
-        query = {"business_unit_id": unit["id"], "subscription_id": loop.found["subscription"]["id"]}
-        invitations = (await loop.get(consumer, "/feedback/v1/invitations", **query))["items"]
-        return invitations[0] if invitations else None
-
-    invitation = await eventually(invited, "the survey")
-    answers = []
-    for question in invitation["questions"]:
-        if question["kind"] == "nps":
-            answers.append({"question_id": question["id"], "score": 6})
-        elif question["kind"] == "text":
-            answers.append(
-                {"question_id": question["id"], "text": "Great tool, but the burst machines start too slowly."}
-            )
-    await loop.post(consumer, f"/feedback/v1/invitations/{invitation['id']}/responses", {"answers": answers})
-    loop.tell("survey", f"{invitation['id']} sent by itself and answered: 6 of 10")
-
-    scores = await loop.get(consumer, "/feedback/v1/scores", service_id=offering["service_id"], kind="nps")
-    score = scores["items"][0]
-    loop.tell("score", _score(score))
+    scores = (await loop.get(consumer, "/feedback/v1/scores", service_id=offering["service_id"], kind="nps"))["items"]
+    answered = scores[0]["n"] if scores else 0
+    await _survey(loop, unit, consumer, loop.found["subscription"], 6, "Great tool, but burst machines start slowly.")
+    for other, (somebody, client, subscription) in enumerate(loop.found["others"]):
+        await _survey(loop, somebody, client, subscription, 9 + other, "Just what we needed.")
+    loop.tell("survey", "3 sent by themselves and answered: 6, 9 and 10 of 10")
+    scores = (await loop.get(consumer, "/feedback/v1/scores", service_id=offering["service_id"], kind="nps"))["items"]
+    score = scores[0]
+    check(score["n"] == answered + 3, f"the score does not count each of 3 answers once: {score}, before {answered}")
+    check(score["low"] <= score["score"] <= score["high"], f"the score is outside its interval: {score}")
+    interval = f"{score['low']:.1f} to {score['high']:.1f}"
+    loop.tell("score", f"nps {score['score']:.1f} (n = {score['n']}, 95 % interval {interval})")
     thread = await loop.post(
         consumer,
         "/feedback/v1/threads",
@@ -393,13 +437,33 @@ async def _listen(loop: Loop) -> None:
             "subject_id": offering["id"],
             "business_unit_id": unit["id"],
             "rating": 2,
-            "text": "The burst machines start far too slowly, and support did not help. Otherwise a great tool!",
+            "text": "The burst machines are terribly slow to start. Analysts are frustrated.",
         },
     )
     await loop.post(owner, f"/feedback/v1/threads/{thread['id']}/replies", {"text": "Warm machines are on the way."})
     feeling = thread["sentiment"]
     loop.tell("listen", f"comment rated 2, sentiment {feeling['label']} {feeling['score']}; the owner has replied")
     loop.found |= {"thread_id": thread["id"], "score": score}
+
+
+async def _survey(
+    loop: Loop, unit: Json, client: httpx.AsyncClient, subscription: Json, score: int, words: str
+) -> None:
+    """Answer the survey that the subscription brought with it."""
+
+    async def invited() -> Json | None:
+        query = {"business_unit_id": unit["id"], "subscription_id": subscription["id"]}
+        invitations = (await loop.get(client, "/feedback/v1/invitations", **query))["items"]
+        return invitations[0] if invitations else None
+
+    invitation = await eventually(invited, "the survey")
+    answers: list[Json] = []
+    for question in invitation["questions"]:
+        if question["kind"] == "nps":
+            answers.append({"question_id": question["id"], "score": score})
+        elif question["kind"] == "text":
+            answers.append({"question_id": question["id"], "text": words})
+    await loop.post(client, f"/feedback/v1/invitations/{invitation['id']}/responses", {"answers": answers})
 
 
 async def _improve(loop: Loop) -> None:
@@ -422,7 +486,11 @@ async def _improve(loop: Loop) -> None:
             "target": {"measure": "nps"},
         },
     )
-    loop.tell("improve", f"{improvement['title']}: {improvement['state']}, baseline {improvement['baseline']}")
+    baseline = improvement["baseline"]
+    loop.tell(
+        "improve",
+        f"{improvement['title']}: {improvement['state']}, baseline nps {baseline['score']:.1f} (n = {baseline['n']})",
+    )
     revision = await loop.post(
         owner,
         f"/catalog/v1/services/{service_id}/revisions",
@@ -470,15 +538,3 @@ async def _read_back(loop: Loop) -> None:
 
 def _money(money: Json) -> str:
     return f"{money['amount']} {money['currency']}"
-
-
-def _score(score: Json) -> str:
-    if score["withheld"]:
-        return f"{score['kind']} withheld: n = {score['n']} is too few"
-    return f"{score['kind']} {score['score']} (n = {score['n']}, 95 % interval {score['low']} to {score['high']})"
-
-
-def _dumps(value: Any) -> bytes:
-    import json
-
-    return json.dumps(value).encode()

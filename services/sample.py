@@ -218,7 +218,7 @@ class _Load:
     async def budgets(self, units: dict[str, Json], now: datetime) -> None:
         finance = self.client_for(Role.FINANCE)
         path = "/pricing/v1/budgets"
-        years = sorted({int(period[:4]) for period in months_around(now)} | {now.year + 1})
+        years = sorted({int(period[:4]) for period in months_around(now)})
         wanted = {units[unit.key]["id"]: unit.budget for unit in self.organisation.business_units}
         for year in years:
             there = await self._seen(finance, path, "business_unit_id", set(wanted), fiscal_year=year)

@@ -34,7 +34,9 @@ def bound_socket(host: str, port: int) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise ConfigurationError(f"port {port} on {host} is taken; stop what holds it, or choose another --port")
+            raise ConfigurationError(
+                f"port {port} on {host} is taken; stop what holds it, or choose another --port"
+            ) from error
         raise ConfigurationError(f"cannot listen on {host}:{port}: {error}") from error
     return bound
 

@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     pricing_database_url: str | None = Field(None, description="Pricing database; empty: SQLite in the data folder")
     feedback_database_url: str | None = Field(None, description="Feedback database; empty: SQLite in the data folder")
     gateway_database_url: str | None = Field(None, description="Gateway database; empty: SQLite in the data folder")
-    database_pool_size: int = Field(10, ge=1, le=200, description="Connections per process and database")
+    database_pool_size: int = Field(
+        10, ge=2, le=200, description="Connections per process and database, for writes and again for reads"
+    )
     kafka_bootstrap_servers: str | None = Field(
         None, description="Kafka brokers, comma-separated; empty: the embedded event log"
     )

@@ -9,9 +9,13 @@ from uuid import uuid4
 
 import pytest
 
+from services import logs
 from services.local_stack import Backends, local_backends, missing
 
 sys.path.insert(0, str(Path(__file__).parent / "chassis"))
+
+
+logs.configure("error", "console")
 
 
 @pytest.fixture
@@ -74,5 +78,3 @@ def toy_migrations(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     asyncio.run(write())
     return folder / "migrations"
-
-

@@ -73,9 +73,7 @@ def _model(body: bodies.ChargeBody | bodies.PlanChargeBody, service_unit_cost: D
         case bodies.CostPlusCharge():
             unit_cost = service_unit_cost if body.unit_cost is None else body.unit_cost
             if unit_cost is None:
-                raise UnitCostUnknown(
-                    "the charge is cost_plus, but no allocation run has found the service's unit cost"
-                )
+                raise UnitCostUnknown("the charge is cost_plus, but no allocation run knows the service's unit cost")
             return CostPlus(unit_cost, body.markup)
 
 

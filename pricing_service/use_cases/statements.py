@@ -39,10 +39,11 @@ async def issue_statement(
     if statement is None:
         raise NotFound(f"no statement {statement_id}")
     check_version(statement, if_match)
-    statement.state = domain.issue(StatementState(statement.state))
-    statement.issued_at = now
+    state = domain.issue(StatementState(statement.state))
     lines = await lines_of(session, statement_id)
     await budgets.spend(session, statement, lines)
+    statement.state = state
+    statement.issued_at = now
     event = StatementIssued(
         id=statement.id,
         business_unit_id=statement.business_unit_id,

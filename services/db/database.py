@@ -52,16 +52,11 @@ class Database:
             self._writer = _sqlite_engine(url, connections=1, begin=WRITE, wait=WRITER_WAIT_SECONDS)
             self._reader = _sqlite_engine(url, connections=4, begin=READ, wait=WRITER_WAIT_SECONDS)
         else:
-            self._writer = create_async_engine(
-                url,
-                pool_size=pool_size,
-                max_overflow=0,
-                pool_timeout=WRITER_WAIT_SECONDS,
-                pool_pre_ping=True,  # a restarted database costs a reconnection, not a failed request
-                json_serializer=_json_text,
-                connect_args={"server_settings": {"jit": "off"}, "timeout": 10},
+            self._writer = _postgresql_engine(url, pool_size)
+            # A pool of its own: a request reads while its transaction is open, and would else wait for itself.
+            self._reader = _postgresql_engine(url, pool_size).execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._write_sessions = async_sessionmaker(self._writer, expire_on_commit=False)
         self._read_sessions = async_sessionmaker(self._reader, expire_on_commit=False, autoflush=False)
 
@@ -116,8 +111,7 @@ class Database:
 
     async def close(self) -> None:
         await self._writer.dispose()
-        if self.is_sqlite:
-            await self._reader.dispose()
+        await self._reader.dispose()
 
 
 def after_commit(session: AsyncSession, wake: Callable[[], None]) -> None:
@@ -165,6 +159,18 @@ async def _refusals() -> AsyncIterator[None]:
 
 def _json_text(value: Any) -> str:
     return to_json(value).decode()
+
+
+def _postgresql_engine(url: str, pool_size: int) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=WRITER_WAIT_SECONDS,
+        pool_pre_ping=True,  # a restarted database costs a reconnection, not a failed request
+        json_serializer=_json_text,
+        connect_args={"server_settings": {"jit": "off"}, "timeout": 10},
+    )
 
 
 def _sqlite_engine(url: str, *, connections: int, begin: str, wait: float) -> AsyncEngine:

@@ -11,7 +11,7 @@ One event is one transaction: inbox row, handlers, outbox rows. What happens to 
 | an outage (database, another service) | nothing kept; its partition pauses, and again, as long as it lasts |
 | NotYet | the same, for `NOT_YET_SECONDS`; then refused |
 | a Refusal, or data that the handler's model refuses | dead letter |
-| any other exception (a defect) | tried `DEFECT_ATTEMPTS` times; then dead letter |
+| a lost race (StaleWrite, AlreadyThere), or any other exception (a defect) | tried `ATTEMPTS` times; then dead letter |
 """
 
 import asyncio
@@ -33,8 +33,8 @@ from services import context, metrics
 from services.clock import utc_now
 from services.db.aggregate import Projection
 from services.db.chassis_tables import DeadLetter, InboxRow
-from services.db.database import Database, is_outage
-from services.errors import Invalid, Refusal
+from services.db.database import AlreadyThere, Database, is_outage
+from services.errors import Invalid, Refusal, StaleWrite
 from services.events.envelope import Envelope, Message, from_message
 from services.events.log import EventLog, Partition, Record, Subscription
 from services.events.outbox import enqueue
@@ -44,7 +44,7 @@ log = structlog.get_logger("itaas.consumer")
 
 M = TypeVar("M", bound=BaseModel)
 NOT_YET_SECONDS = 60.0
-DEFECT_ATTEMPTS = 4
+ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
 
@@ -240,11 +240,13 @@ class Consumer:
         if is_outage(error):
             log.warning("an event waits for an outage to end", app=self.app, error=str(error))
             return False
-        if isinstance(error, Refusal | ValidationError):
+        lost_race = isinstance(error, StaleWrite | AlreadyThere)
+        if isinstance(error, Refusal | ValidationError) and not lost_race:
             return True
         self._attempts[place] = self._attempts.get(place, 0) + 1
-        log.exception("a handler failed", app=self.app, partition=str(place[0]), offset=place[1])
-        return self._attempts[place] >= DEFECT_ATTEMPTS
+        if not lost_race:
+            log.exception("a handler failed", app=self.app, partition=str(place[0]), offset=place[1])
+        return self._attempts[place] >= ATTEMPTS
 
     async def refuse(self, record: Record, reason: str) -> None:
         """Put the record among the dead letters (table and topic), once, in one transaction."""

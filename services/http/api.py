@@ -4,6 +4,7 @@ Both honour Idempotency-Key on every POST; the OpenAPI document tells of it (ser
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
@@ -12,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message, Receive
 
-from services.errors import TooLarge
+from services.errors import Fault, Invalid, TooLarge
 from services.http.idempotency import run_once
 from services.http.uploads import spool
 
@@ -25,6 +26,9 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class BodyTooLarge(TooLarge): ...
 
 
+class TextNotStorable(Invalid): ...
+
+
 class ApiRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         route = super().get_route_handler()
@@ -33,6 +37,7 @@ class ApiRoute(APIRoute):
             if request.method in ("GET", "HEAD"):
                 return await route(request)
             body = await _whole_body(request)
+            _refuse_what_no_database_stores(body)
             request = Request(request.scope, _replaying(body))
             key = request.headers.get("idempotency-key")
             if key is None or request.method != "POST":
@@ -53,6 +58,34 @@ async def _whole_body(request: Request) -> bytes:
         if len(body) > BODY_LIMIT_BYTES:
             raise BodyTooLarge(f"the body is larger than {BODY_LIMIT_BYTES} bytes")
     return bytes(body)
+
+
+def _refuse_what_no_database_stores(body: bytes) -> None:
+    """NUL and lone surrogates are JSON (RFC 8259 §8.2) but no text: PostgreSQL refuses both, wherever they stand."""
+    if b"\\u0000" not in body and b"\\ud" not in body.lower():
+        return
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return  # the route says so, in its own words
+    if (pointer := _pointer_to_what_is_no_text(document)) is not None:
+        raise TextNotStorable("a string holds NUL or half of a character", faults=[Fault(pointer, "is no text")])
+
+
+def _pointer_to_what_is_no_text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "" if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value) else None
+    parts: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        parts = list(value.items())
+        if any(_pointer_to_what_is_no_text(name) is not None for name in value):
+            return ""
+    elif isinstance(value, list):
+        parts = list(enumerate(value))
+    for name, part in parts:
+        if (pointer := _pointer_to_what_is_no_text(part)) is not None:
+            return f"/{str(name).replace('~', '~0').replace('/', '~1')}{pointer}"
+    return None
 
 
 def _replaying(body: bytes) -> Receive:

@@ -9,8 +9,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services import context, metrics
 from services.db.database import is_outage
+from services.errors import Invalid, Refusal
 from services.http.problems import answer, describe
 from services.ids import uuid7
+
+
+class NulRefused(Invalid): ...
+
 
 log = structlog.get_logger("itaas.access")
 
@@ -47,10 +52,12 @@ class Edge:
 
         with context.entered(work):
             try:
+                if b"%00" in scope.get("raw_path", b"") or b"%00" in scope["query_string"]:
+                    raise NulRefused("the path or the query holds NUL, which is no text")
                 await self._app(scope, receive, send_with_id)
             except Exception as error:
                 # The last line of defence: an outage below is a 503, a defect a 500, and neither tells of the inside.
-                if not is_outage(error):
+                if not is_outage(error) and not isinstance(error, Refusal):
                     log.exception("a request failed", app=self._name, path=scope["path"])
                 if status:
                     raise  # half an answer is out: the server cuts the connection, which the client can tell

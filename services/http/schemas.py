@@ -13,7 +13,7 @@ _PLAIN_DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 
 
 class Body(BaseModel):
-    """A request body: unknown fields are refused, strings are stripped of nothing, NUL is refused."""
+    """A request body: unknown fields are refused, and no string may be longer than 20,000 characters."""
 
     model_config = ConfigDict(extra="forbid", str_max_length=20_000)
 

@@ -13,8 +13,14 @@ from openapi_spec_validator import validate
 from sqlalchemy import update
 
 from services.clock import utc_now
+from services.db import Database
 from services.db.chassis_tables import IdempotencyRecord
+from services.db.migrations import migrate
+from services.events.embedded_log import EmbeddedLog
 from services.housekeeping import remove_expired
+from services.identity import LocalKeys
+from services.runtime import all_topics
+from services.settings import load_settings
 from services.testing import ServiceHarness
 
 pytestmark = pytest.mark.anyio
@@ -248,3 +254,50 @@ async def test_operations_need_no_token(service: ServiceHarness) -> None:
             assert (await anonymous.get(path)).status_code == 200
         metrics = (await anonymous.get("/metrics")).text
     assert "itaas_http_requests_total" in metrics
+
+
+async def test_what_is_no_text_is_refused_wherever_it_stands(client: httpx.AsyncClient) -> None:
+    for body, pointer in [
+        (b'{"text": "a\\u0000b"}', "/text"),
+        (b'{"text": "a", "deep": [{"x": "\\ud800"}]}', "/deep/0/x"),
+        (b'{"a\\u0000b": 1}', ""),
+    ]:
+        answer = await client.post("/v1/notes", content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:itaas:problem:text-not-storable")
+        assert answer.json()["errors"][0]["pointer"] == pointer
+    assert (await client.post("/v1/notes", json={"text": "\\u0000 is spelled out, 😀 too"})).status_code == 201
+    assert (await client.get("/v1/notes?cursor=%00")).status_code == 422
+
+
+async def test_reading_beside_a_transaction_waits_for_nobody(
+    tmp_path: Path, toy_migrations: Path, postgresql_url: str
+) -> None:
+    """Each request holds its transaction and looks up the units in sight: more at once than there are connections."""
+    database = Database(postgresql_url)
+    await migrate(database, toy_migrations, toy.Base.metadata, app="toy")
+    await database.close()
+    log = EmbeddedLog(f"sqlite+aiosqlite:///{tmp_path}/events.db")
+    await log.open()
+    await log.create_topics(all_topics())
+    settings = load_settings(
+        itaas_data_dir=tmp_path,
+        kafka_bootstrap_servers="127.0.0.1:1",
+        pricing_database_url=postgresql_url,
+        database_pool_size=2,
+    )
+    LocalKeys(tmp_path / "keys", create=True)
+    async with ServiceHarness(toy.definition(toy_migrations), tmp_path, settings=settings, event_log=log) as service:
+        unit = uuid4()
+        async with service.client(["consumer"], [unit]) as client, asyncio.timeout(12):
+            answers = await asyncio.gather(
+                *(
+                    client.post(
+                        "/v1/notes",
+                        json={"text": str(number), "business_unit_id": str(unit)},
+                        headers={"Idempotency-Key": str(number)},
+                    )
+                    for number in range(20)
+                )
+            )
+    assert {answer.status_code for answer in answers} == {201}
+    await log.close()

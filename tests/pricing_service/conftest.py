@@ -1,4 +1,8 @@
-"""The pricing app, running for one test, and a client of its finance role."""
+"""The pricing app, running for one test, and a client of its finance role.
+
+It runs embedded. A test that asks for `on_both_databases` runs once more over PostgreSQL (still on the embedded
+log), because what it proves rests on SQL: exact sums, JSON tags, upserts, versions under concurrency.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,14 +11,37 @@ import httpx
 import pytest
 
 from pricing_service.app import definition
+from services.db import Database
+from services.db.migrations import migrate
+from services.runtime import all_topics
+from services.settings import APPS, Settings, load_settings
 from services.testing import ServiceHarness
 from tests.pricing_service.samples import World
 
 
 @pytest.fixture
-async def service(tmp_path: Path) -> AsyncIterator[ServiceHarness]:
-    async with ServiceHarness(definition, tmp_path) as running:
+async def service(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ServiceHarness]:
+    if getattr(request, "param", "sqlite") == "sqlite":
+        async with ServiceHarness(definition, tmp_path) as running:
+            yield running
+        return
+    from services.events.embedded_log import EmbeddedLog
+
+    settings = await _on_postgresql(request.getfixturevalue("postgresql_url"), tmp_path)
+    log = EmbeddedLog(f"sqlite+aiosqlite:///{tmp_path}/events.db")
+    await log.open()
+    await log.create_topics(all_topics())
+    async with ServiceHarness(definition, tmp_path, settings=settings, event_log=log) as running:
         yield running
+    await log.close()
+
+
+async def _on_postgresql(url: str, folder: Path) -> Settings:
+    database = Database(url)
+    await migrate(database, definition.migrations, definition.metadata, app="pricing")
+    await database.close()
+    urls = {f"{app}_database_url": url for app in APPS}
+    return load_settings(itaas_data_dir=folder, kafka_bootstrap_servers="not-used:9092", **urls)
 
 
 @pytest.fixture
