@@ -14,8 +14,8 @@ from demand_service.domain.subscription import SubscriptionState
 from services.http import Body, CurrencyCode, DecimalString, ExternalId, Read
 
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*[^\s\x00-\x1f][^\x00-\x1f]*$")]
-Text = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00]*$")]
-Sentence = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
+Text = Annotated[str, Field(max_length=10_000)]
+Sentence = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"\S")]
 Key = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", examples=["standard"])]
 PersonId = Annotated[str, Field(description="Opaque; never a name")]
 

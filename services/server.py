@@ -33,11 +33,10 @@ def bound_socket(host: str, port: int) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
     except OSError as error:
+        words = f"cannot listen on {host}:{port}: {error}"
         if error.errno == errno.EADDRINUSE:
-            raise ConfigurationError(
-                f"port {port} on {host} is taken; stop what holds it, or choose another --port"
-            ) from error
-        raise ConfigurationError(f"cannot listen on {host}:{port}: {error}") from error
+            words = f"port {port} on {host} is taken; stop what holds it, or choose another --port"
+        raise ConfigurationError(words) from error
     return bound
 
 

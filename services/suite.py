@@ -1,6 +1,7 @@
 """Everything in one process: the only module of the chassis that knows the services."""
 
 import importlib
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -31,8 +32,10 @@ async def running_suite(settings: Settings) -> AsyncIterator[ASGIApp]:
     """All five apps over one event log, started; yields the gateway. Raises ConfigurationError."""
     try:
         settings.itaas_data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.itaas_data_dir):
+            pass  # that it can be made says more than any permission bit
     except OSError as error:
-        raise ConfigurationError(f"the data folder {settings.itaas_data_dir} cannot be made: {error}") from error
+        raise ConfigurationError(f"the data folder {settings.itaas_data_dir} cannot be written: {error}") from error
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(opened_event_log(settings))
         apps = {}

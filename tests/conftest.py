@@ -1,8 +1,6 @@
 """Shared fixtures: the toy service's migrations, and real Kafka and PostgreSQL for the suites that claim them."""
 
 import importlib
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -11,9 +9,7 @@ import pytest
 
 from services import logs
 from services.local_stack import Backends, local_backends, missing
-
-sys.path.insert(0, str(Path(__file__).parent / "chassis"))
-
+from tests.requirements import require_or_skip
 
 logs.configure("error", "console")
 
@@ -21,13 +17,6 @@ logs.configure("error", "console")
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-def require_or_skip(reason: str) -> None:
-    """Skip with one line; in CI (ITAAS_REQUIRE_STACK=1), where nothing may be skipped, fail instead."""
-    if os.environ.get("ITAAS_REQUIRE_STACK"):
-        pytest.fail(f"not skipped because ITAAS_REQUIRE_STACK is set: {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +57,7 @@ def toy_migrations(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from services.db import Database
     from services.db.migrations import write_revision
 
-    toy = importlib.import_module("toy")
+    toy = importlib.import_module("tests.chassis.toy")
     folder = tmp_path_factory.mktemp("toy")
 
     async def write() -> None:

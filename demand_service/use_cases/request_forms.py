@@ -46,7 +46,7 @@ def require_answers(schema: dict[str, Any], answers: dict[str, Any], *, offering
 
 
 def require_plain(document: dict[str, Any], *, at: str) -> None:
-    """Refuse what Python reads as JSON but no database keeps: NaN, Infinity, NUL, lone surrogates, the very deep."""
+    """Refuse what Python reads as JSON but is none, or none that a database keeps: NaN, Infinity, the very deep."""
     faults = list(_oddities(document, at))[:MAX_FAULTS]
     if faults:
         raise FormNotValid(f"{at.removeprefix('/')} cannot be kept: {_first(faults)}", faults=faults)
@@ -78,19 +78,10 @@ def _oddities(document: dict[str, Any], at: str) -> Iterator[Fault]:
             return
         if isinstance(value, float) and not math.isfinite(value):
             yield Fault(pointer, "is no number that JSON has")
-        elif isinstance(value, str) and not _storable(value):
-            yield Fault(pointer, "holds a character that text may not hold")
         elif isinstance(value, dict):
-            if not all(_storable(name) for name in value):
-                yield Fault(pointer, "has a field whose name holds a character that text may not hold")
-            else:
-                stack += [(f"{pointer}/{_escaped(name)}", below, depth + 1) for name, below in value.items()]
+            stack += [(f"{pointer}/{_escaped(name)}", below, depth + 1) for name, below in value.items()]
         elif isinstance(value, list):
             stack += [(f"{pointer}/{index}", below, depth + 1) for index, below in enumerate(value)]
-
-
-def _storable(text: str) -> bool:
-    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
 
 
 def _escaped(part: str | int) -> str:

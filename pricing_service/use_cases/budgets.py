@@ -1,4 +1,9 @@
-"""Budgets: set, reserved by an accepted quote, released, spent by an issued statement."""
+"""Budgets: set, reserved by an accepted quote, released, spent by an issued statement.
+
+A budget is written by everyone in its business unit at once, so a writer takes its row lock first and reads the
+balance behind it: acceptances wait for each other rather than refuse each other. SQLite drops the lock, but there
+a transaction is the only writer anyway; the version guards both.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -67,7 +72,7 @@ async def reserve(session: AsyncSession, quote: Quote, *, now: datetime) -> Budg
 
     A hard budget that does not cover it is answered, not raised: the transaction has to keep budget.refused.
     """
-    budget = await _budget(session, quote.business_unit_id, Period.of(now).year, quote.currency)
+    budget = await _budget(session, quote.business_unit_id, Period.of(now).year, quote.currency, lock=True)
     if budget is None:
         return None
     amount = needed(quote.total_amount, quote.one_off_amount, now=now)
@@ -89,7 +94,7 @@ async def release(session: AsyncSession, quote: Quote) -> None:
     reservation = await session.get(Reservation, quote.id)
     if reservation is None or not reservation.left:
         return
-    budget = await session.get_one(Budget, reservation.budget_id)
+    budget = await session.get_one(Budget, reservation.budget_id, with_for_update=True, populate_existing=True)
     budget.reserved = budget.balance.release(reservation.left).reserved
     reservation.left = ZERO
     record(session, joined(budget, quote), BudgetBalanceChanged)
@@ -98,7 +103,7 @@ async def release(session: AsyncSession, quote: Quote) -> None:
 async def spend(session: AsyncSession, statement: Statement, lines: Sequence[StatementLine]) -> None:
     """Turn an issued statement into actual: from the reservations of its own demands first."""
     year = Period.parse(statement.period).year
-    budget = await _budget(session, statement.business_unit_id, year, statement.currency)
+    budget = await _budget(session, statement.business_unit_id, year, statement.currency, lock=True)
     if budget is None:
         return
     by_demand: dict[UUID | None, list[Decimal]] = {}
@@ -126,14 +131,15 @@ async def _use_reservation(session: AsyncSession, budget_id: UUID, demand_id: UU
     return used
 
 
-async def _budget(session: AsyncSession, business_unit_id: UUID, fiscal_year: int, currency: str) -> Budget | None:
-    found: Budget | None = await session.scalar(
-        select(Budget).where(
-            Budget.business_unit_id == business_unit_id,
-            Budget.fiscal_year == fiscal_year,
-            Budget.currency == currency,
-        )
+async def _budget(
+    session: AsyncSession, business_unit_id: UUID, fiscal_year: int, currency: str, *, lock: bool = False
+) -> Budget | None:
+    query = select(Budget).where(
+        Budget.business_unit_id == business_unit_id, Budget.fiscal_year == fiscal_year, Budget.currency == currency
     )
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    found: Budget | None = await session.scalar(query)
     return found
 
 

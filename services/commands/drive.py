@@ -1,5 +1,8 @@
 """Commands that drive a suite over HTTP: `itaas loop` and `itaas sample load`."""
 
+import asyncio
+import random
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,12 +15,14 @@ from services.identity.principal import Role
 from services.identity.tokens import LocalKeys
 from services.loop import LoopFailed, drive_loop
 from services.sample import load_sample
+from services.sample_organisation import SampleNotLoaded
 from services.server import bound_socket, serving
 from services.settings import ConfigurationError, Settings
 from services.suite import running_suite
 
 Echo = Callable[[str], None]
 REQUEST_SECONDS = 60
+LOADING_SECONDS = 60
 
 
 class Clients:
@@ -73,10 +78,26 @@ async def _answers(url: str) -> bool:
         return False
 
 
+async def loaded_sample(client_for: Clients, echo: Echo) -> None:
+    """Load the sample. Somebody else may be loading it too (`make run`, then `make demo`): collisions are tried again.
+
+    Raises ConnectionError.
+    """
+    deadline = time.monotonic() + LOADING_SECONDS
+    while True:
+        try:
+            await load_sample(client_for, echo)
+            return
+        except SampleNotLoaded as error:
+            if time.monotonic() > deadline:
+                raise ConnectionError(f"the sample could not be loaded: {error}") from error
+            await asyncio.sleep(random.uniform(0.2, 2))  # apart from the other one, which pauses as well
+
+
 async def run_loop(url: str | None, settings: Settings, echo: Echo) -> None:
     async with a_suite(url, settings, echo) as found, clients_for(found, settings.itaas_data_dir) as client_for:
         try:
-            await load_sample(client_for, lambda line: None)
+            await loaded_sample(client_for, lambda line: None)
             await drive_loop(client_for, echo)
         except (LoopFailed, httpx.HTTPError) as error:
             raise ConnectionError(f"the loop failed: {error or type(error).__name__}") from error
@@ -85,6 +106,6 @@ async def run_loop(url: str | None, settings: Settings, echo: Echo) -> None:
 async def run_sample_load(url: str | None, settings: Settings, echo: Echo) -> None:
     async with a_suite(url, settings, echo) as found, clients_for(found, settings.itaas_data_dir) as client_for:
         try:
-            await load_sample(client_for, echo)
+            await loaded_sample(client_for, echo)
         except httpx.HTTPError as error:
             raise ConnectionError(f"the sample could not be loaded: {error or type(error).__name__}") from error

@@ -10,11 +10,10 @@ import httpx
 import typer
 
 from services import logs
-from services.commands.drive import clients_for
+from services.commands.drive import clients_for, loaded_sample
 from services.identity.principal import Role
 from services.identity.tokens import LocalKeys
 from services.local_stack import StackError
-from services.sample import load_sample
 from services.server import bound_socket, serving
 from services.settings import ConfigurationError, Settings
 from services.stack import running_stack
@@ -60,13 +59,16 @@ def serve_stack(data_dir: Path, *, port: int, with_sample: bool) -> None:
 
 async def _load(url: str, data_dir: Path, served: "asyncio.Task[None] | None") -> None:
     async with clients_for(url, data_dir) as client_for:
-        loading = asyncio.ensure_future(load_sample(client_for, typer.echo))
+        loading = asyncio.ensure_future(loaded_sample(client_for, typer.echo))
         waiting = {loading} if served is None else {loading, served}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             loading.cancel()  # asked to stop meanwhile; loading goes on at the next start
             return
-        await loading
+        try:
+            await loading
+        except ConnectionError as error:
+            typer.echo(f"{error}; served without the rest of it, `itaas sample load` tries again", err=True)
 
 
 async def _say_where_to_look(url: str, data_dir: Path) -> None:

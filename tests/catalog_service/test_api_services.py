@@ -1,5 +1,6 @@
 """Services and revisions over HTTP, with the events that they leave."""
 
+import asyncio
 from uuid import uuid4
 
 import httpx
@@ -150,6 +151,14 @@ async def test_revisions_open_one_at_a_time_and_replace_each_other(
     assert (event.data["revision"]["number"], event.data["revision"]["demand_ids"]) == (2, [demand])
     sequences = [item.sequence for item in await catalog.published() if item.subject == service["id"]]
     assert sequences == sorted(set(sequences))
+
+
+async def test_two_people_who_open_a_revision_at_once_do_not_both_succeed(owner: httpx.AsyncClient) -> None:
+    service = await published_service(owner)
+    path = f"/v1/services/{service['id']}/revisions"
+    answers = await asyncio.gather(*(owner.post(path, json=REVISION) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert [item["number"] for item in (await owner.get(path)).json()["items"]] == [1, 2]
 
 
 async def test_a_draft_service_has_no_live_revision_before_it_is_evaluated(owner: httpx.AsyncClient) -> None:

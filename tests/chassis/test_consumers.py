@@ -6,7 +6,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import toy
 from sqlalchemy import func, select
 
 from services.db.chassis_tables import DeadLetter, InboxRow
@@ -14,6 +13,7 @@ from services.errors import Conflict, Unavailable
 from services.events import NotYet, consumers
 from services.events.envelope import Message
 from services.testing import ServiceHarness
+from tests.chassis import toy
 
 pytestmark = pytest.mark.anyio
 MADE = "itaas.catalog.thing.made.v1"

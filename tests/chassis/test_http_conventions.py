@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-import toy
 from openapi_spec_validator import validate
 from sqlalchemy import update
 
@@ -22,6 +21,7 @@ from services.identity import LocalKeys
 from services.runtime import all_topics
 from services.settings import load_settings
 from services.testing import ServiceHarness
+from tests.chassis import toy
 
 pytestmark = pytest.mark.anyio
 

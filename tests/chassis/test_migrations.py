@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import toy
 from sqlalchemy import inspect, text
 
 from services.clock import utc_now
@@ -15,6 +14,7 @@ from services.db.migrations import NewerDatabase, migrate, pending, write_revisi
 from services.ids import uuid7
 from services.settings import APPS
 from services.suite import definition_of
+from tests.chassis import toy
 
 pytestmark = pytest.mark.anyio
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-import toy
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from services.testing import ServiceHarness
+from tests.chassis import toy
 
 pytestmark = pytest.mark.anyio
 

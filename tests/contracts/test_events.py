@@ -1,5 +1,6 @@
 """Events between apps: what one publishes, the others can read; envelopes survive the wire; schemas are JSON Schema."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import jsonschema_rs
@@ -85,7 +86,5 @@ def test_an_envelope_survives_the_wire(data: dict[str, object], thread: str, seq
     st.dictionaries(st.sampled_from(["ce_id", "ce_type", "ce_time", "ce_sequence", "content-type"]), texts), st.binary()
 )
 def test_what_is_no_event_is_called_malformed_and_nothing_else(headers: dict[str, str], value: bytes) -> None:
-    try:
+    with suppress(MalformedEvent):
         from_message("k", headers, value)
-    except MalformedEvent:
-        pass

@@ -129,7 +129,7 @@ def test_what_is_not_published_is_not_proposed() -> None:
 
 
 def test_a_request_is_complete_and_the_other_kinds_leave_the_offering_open() -> None:
-    nothing = {"offering_id": None, "quantity": None, "options": {}, "form": {}}
+    nothing: dict[str, object] = {"offering_id": None, "quantity": None, "options": {}, "form": {}}
     require_complete(DemandKind.PROJECT, nothing)
     require_complete(DemandKind.REQUEST, nothing | {"offering_id": UUID(int=1), "quantity": Decimal(1)})
     with pytest.raises(RequestIncomplete) as incomplete:

@@ -32,7 +32,7 @@ NEEDED = {
 
 def real_focus_sample() -> Path:
     """The real sample; where it is missing the test skips, but never in CI."""
-    if not FOCUS_SAMPLE.exists() and os.environ.get("CI") != "true":
+    if not FOCUS_SAMPLE.exists() and os.environ.get("CI") != "true" and not os.environ.get("ITAAS_REQUIRE_STACK"):
         pytest.skip(f"{FOCUS_SAMPLE.name} is not beside the repository (../shared/data/focus)")
     return FOCUS_SAMPLE
 
@@ -48,6 +48,7 @@ def focus_csv(*rows: dict[str, str], columns: dict[str, str] | None = None) -> s
     return out.getvalue()
 
 
+on_both_databases = pytest.mark.parametrize("service", ["sqlite", "postgresql"], indirect=True)
 CSV = {"content-type": "text/csv"}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from services.ids import uuid7
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import World, focus_csv, imported
+from tests.pricing_service.samples import World, focus_csv, imported, on_both_databases
 
 pytestmark = pytest.mark.anyio
 
@@ -38,6 +38,7 @@ async def run(client: httpx.AsyncClient, period: str = "2026-10", **more: Any) -
     return result
 
 
+@on_both_databases
 async def test_from_rows_to_unit_costs(service: ServiceHarness, finance: httpx.AsyncClient, world: World) -> None:
     storage = await another_service(service, "SAN storage")
     a, b = str(world.service_id), str(storage)

@@ -7,11 +7,12 @@ import httpx
 import pytest
 
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import CSV, focus_csv, imported, real_focus_sample
+from tests.pricing_service.samples import CSV, focus_csv, imported, on_both_databases, real_focus_sample
 
 pytestmark = pytest.mark.anyio
 
 
+@on_both_databases
 async def test_the_real_sample_adds_up_exactly(service: ServiceHarness, finance: httpx.AsyncClient) -> None:
     job = await imported(service, finance, real_focus_sample().read_bytes(), source="sample")
     assert job["state"] == "succeeded"
@@ -92,6 +93,7 @@ async def test_a_file_that_cannot_be_read_fails_its_job_by_name(
     assert (await finance.get("/v1/costs?period=2026-10")).json()["totals"] == []
 
 
+@on_both_databases
 async def test_a_later_file_supersedes_the_period_and_only_that(
     service: ServiceHarness, finance: httpx.AsyncClient
 ) -> None:

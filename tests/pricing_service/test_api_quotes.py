@@ -8,15 +8,17 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from pricing_service.domain.periods import months_left
 from pricing_service.tables import Quote
 from services import context
 from services.clock import utc_now
 from services.db import touch
+from services.db.chassis_tables import Timer
 from services.ids import uuid7
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import PER_SERVER, World
+from tests.pricing_service.samples import PER_SERVER, World, on_both_databases
 
 pytestmark = pytest.mark.anyio
 
@@ -41,13 +43,15 @@ async def budget(client: httpx.AsyncClient, world: World, amount: str, *, hard: 
     return str(answer.json()["id"])
 
 
-async def lapse(service: ServiceHarness, quote_id: str) -> None:
-    """Move the quote's end into the past, as waiting for thirty days would."""
+async def lapse(service: ServiceHarness, quote_id: str, *, timer: bool = True) -> None:
+    """Move the quote's end into the past, and its timer: as waiting for thirty days would."""
     with context.entered(context.WorkContext("test", "test", "test")):
         async with service.runtime.database.transaction() as session:
             quote = await session.get_one(Quote, UUID(quote_id))
             quote.valid_until = datetime.now(UTC) - timedelta(seconds=1)
             touch(quote)
+            if timer:
+                await session.execute(update(Timer).values(due_at=quote.valid_until))
 
 
 async def test_acceptance_reserves_the_rest_of_the_fiscal_year(
@@ -115,6 +119,7 @@ async def test_a_soft_budget_only_shows_it(finance: httpx.AsyncClient, world: Wo
     assert Decimal((await finance.get(f"/v1/budgets/{budget_id}")).json()["available"]) == 100 - 120 * MONTHS
 
 
+@on_both_databases
 async def test_concurrent_acceptances_never_overdraw_a_hard_budget(
     service: ServiceHarness, finance: httpx.AsyncClient, world: World
 ) -> None:
@@ -122,7 +127,9 @@ async def test_concurrent_acceptances_never_overdraw_a_hard_budget(
     budget_id = await budget(finance, world, str(120 * MONTHS * 3 + 1))
     quotes = [await quote_of(finance, await world.propose()) for _ in range(8)]
     answers = await asyncio.gather(*(finance.post(f"/v1/quotes/{quote['id']}/accept") for quote in quotes))
-    assert sorted(answer.status_code for answer in answers) == [200] * 3 + [409] * 5
+    refused = [answer.json()["type"] for answer in answers if answer.status_code == 409]
+    assert [answer.status_code for answer in answers].count(200) == 3
+    assert refused == ["urn:itaas:problem:budget-exceeded"] * 5
     stored = (await finance.get(f"/v1/budgets/{budget_id}")).json()
     assert (stored["available"], stored["reserved"]) == ("1.00", f"{120 * MONTHS * 3}.00")
     events = await service.published()
@@ -148,10 +155,24 @@ async def test_a_lapsed_quote_cannot_be_accepted_even_before_its_timer(
 ) -> None:
     await world.priced(finance, PER_SERVER)
     quote = await quote_of(finance, await world.propose())
-    await lapse(service, quote["id"])
+    await lapse(service, quote["id"], timer=False)
     refused = await finance.post(f"/v1/quotes/{quote['id']}/accept")
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:itaas:problem:quote-not-acceptable")
     assert (await finance.get(f"/v1/quotes/{quote['id']}")).json()["state"] == "expired"
+    assert await service.published("itaas.pricing.quote.expired.v1") == []
+
+
+async def test_the_timer_expires_a_quote_that_nobody_accepted(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER)
+    demand = await world.propose(correlation_id="loop-3")
+    quote = await quote_of(finance, demand)
+    await lapse(service, quote["id"])
+    async with asyncio.timeout(10):
+        while not (events := await service.published("itaas.pricing.quote.expired.v1")):
+            await asyncio.sleep(0.05)
+    assert (events[0].subject, events[0].data["state"], events[0].correlation_id) == (quote["id"], "expired", "loop-3")
 
 
 async def test_withdrawing_and_stale_tags(service: ServiceHarness, finance: httpx.AsyncClient, world: World) -> None:

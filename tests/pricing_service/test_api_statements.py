@@ -9,7 +9,7 @@ import pytest
 
 from services.ids import uuid7
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World, focus_csv, imported, usage
+from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World, focus_csv, imported, on_both_databases, usage
 
 pytestmark = pytest.mark.anyio
 BATCH = {"content-type": "application/cloudevents-batch+json"}
@@ -50,6 +50,7 @@ async def explained(client: httpx.AsyncClient, statement: dict[str, Any]) -> lis
     return explanations
 
 
+@on_both_databases
 async def test_from_subscription_and_usage_to_an_explained_statement(
     service: ServiceHarness, finance: httpx.AsyncClient, world: World
 ) -> None:
@@ -82,6 +83,7 @@ async def test_from_subscription_and_usage_to_an_explained_statement(
     assert burst["pools"] == [{"name": "all", "cost_rows": 2, "amount": "100.5", "share": "100.5"}]
 
 
+@on_both_databases
 async def test_drafts_are_replaced_and_issued_statements_stand(
     service: ServiceHarness, finance: httpx.AsyncClient, world: World
 ) -> None:
@@ -200,6 +202,7 @@ async def test_what_has_no_price_is_told_and_waits_for_one(
     assert (await rate(service, finance))["total"]["amount"] == "123.00"
 
 
+@on_both_databases
 async def test_usage_is_deduplicated_for_good_and_answered_one_by_one(
     service: ServiceHarness, finance: httpx.AsyncClient, world: World
 ) -> None:
@@ -249,6 +252,7 @@ async def test_one_event_by_itself_and_bodies_that_are_none(service: ServiceHarn
         assert (await consumer.post("/v1/usage", json=[], headers=BATCH)).status_code == 403
 
 
+@on_both_databases
 async def test_a_large_batch_is_taken_whole(service: ServiceHarness, finance: httpx.AsyncClient, world: World) -> None:
     await world.priced(finance, PER_HOUR)
     subscription = await world.subscribed("2026-11-01")

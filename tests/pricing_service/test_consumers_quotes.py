@@ -11,7 +11,7 @@ from services.clock import utc_now
 from services.db.chassis_tables import DeadLetter
 from services.events import consumers as chassis
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World
+from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World, on_both_databases
 
 pytestmark = pytest.mark.anyio
 
@@ -21,6 +21,7 @@ async def dead_letters(service: ServiceHarness) -> list[str]:
         return [letter.reason for letter in await session.scalars(select(DeadLetter).order_by(DeadLetter.id))]
 
 
+@on_both_databases
 async def test_a_proposed_demand_gets_a_numbered_quote(
     service: ServiceHarness, finance: httpx.AsyncClient, world: World
 ) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import EmbeddedSuite
 
 from services.commands.drive import clients_for
 from services.loop import drive_loop
+from tests.suite.harness import EmbeddedSuite
 
 KILLS = int(os.environ.get("ITAAS_KILLS", "20"))
 APPS = ("catalog", "demand", "pricing", "feedback", "gateway")

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from harness import EmbeddedSuite, itaas
+
+from tests.suite.harness import EmbeddedSuite, itaas
 
 STEPS = (
     "know offer cost allocate ask counsel price approve deliver usage charge survey score listen theme improve revision"

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from conftest import require_or_skip
-from harness import free_port, itaas
 
 from services.local_stack import missing
 from services.stack import running_stack
+from tests.requirements import require_or_skip
+from tests.suite.harness import free_port, itaas
 
 
 @pytest.mark.timeout(300)
