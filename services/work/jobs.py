@@ -23,7 +23,7 @@ from services.db.database import Database
 from services.errors import Conflict, NotFound
 from services.ids import uuid7
 
-LEASE_SECONDS = 60
+LEASE_SECONDS = 20  # renewed by a heartbeat; a killed process's jobs go on elsewhere after this
 INPUT_BLOCK_BYTES = 1 << 20
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = "queued", "running", "succeeded", "failed", "cancelled"

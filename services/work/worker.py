@@ -55,6 +55,8 @@ class Worker:
         """Work until cancelled."""
         if not self._jobs.handlers and not self._timers.handlers:
             return
+        if self._database.is_sqlite:
+            await self._take_back_leases()
         while True:
             self._committed.clear()
             try:
@@ -70,6 +72,12 @@ class Worker:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_AGAIN_SECONDS):
                         await self._committed.wait()
+
+    async def _take_back_leases(self) -> None:
+        """There is one process on SQLite, and it has just started: whoever held a lease is gone."""
+        async with self._database.transaction() as session:
+            for table in (Job, Timer):
+                await session.execute(update(table).values(lease_until=None).where(table.lease_until.is_not(None)))
 
     async def run_due_timer(self) -> bool:
         """Run one due timer; False if none is due."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.commands.drive import clients_for
+from services.commands.drive import clients_for, loaded_sample
 from services.loop import drive_loop
 from tests.suite.harness import EmbeddedSuite
 
@@ -28,9 +28,7 @@ async def test_kills_at_random_points_lose_nothing_and_repeat_nothing(tmp_path: 
     kills = loops = 0
     with suite:
         async with clients_for(suite.url, suite.data_dir) as client_for:
-            from services.sample import load_sample
-
-            await load_sample(client_for, lambda line: None)
+            await loaded_sample(client_for, lambda line: None)
             while kills < KILLS:
                 lines: list[str] = []
                 loop = asyncio.create_task(drive_loop(client_for, lines.append))
