@@ -25,6 +25,7 @@ from typing import TextIO
 from pricing_service.domain.exact import NumberUnreadable, exact_decimal
 from pricing_service.domain.periods import Period
 from services.errors import Fault, Invalid
+from services.money import UnknownCurrency, exponent
 
 MAX_LINE_CHARACTERS = 1 << 20
 MAX_TEXT = 2_048
@@ -41,7 +42,6 @@ OPTIONAL = (
 _TIMESTAMP = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:?\d{2})?)?", re.ASCII
 )
-_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
 class FocusHeaderUnreadable(Invalid): ...
@@ -145,8 +145,10 @@ def cost_row(row: dict[str, str | None]) -> CostRow:
     billing_start, billing_end = _span(row, "BillingPeriodStart", "BillingPeriodEnd")
     charge_start, charge_end = _span(row, "ChargePeriodStart", "ChargePeriodEnd")
     currency = _needed(row, "BillingCurrency")
-    if not _CURRENCY.fullmatch(currency):
-        raise RowUnreadable(f"BillingCurrency: {currency[:20]!r} is not an ISO 4217 code")
+    try:
+        exponent(currency)
+    except UnknownCurrency:
+        raise RowUnreadable(f"BillingCurrency: {currency[:20]!r} is not an ISO 4217 code") from None
     return CostRow(
         billed_cost=_decimal("BilledCost", _needed(row, "BilledCost")),
         effective_cost=_decimal("EffectiveCost", _needed(row, "EffectiveCost")),

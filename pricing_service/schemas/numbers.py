@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from services.http import DecimalString
 
@@ -34,8 +34,18 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-Number = Annotated[DecimalString, AfterValidator(_bounded)]
-Quantity = Annotated[Number, AfterValidator(_not_negative)]
+_DIGITS = r"[0-9]{1,18}(\.[0-9]{1,18})?"
+Number = Annotated[
+    DecimalString,
+    AfterValidator(_bounded),
+    WithJsonSchema({"type": "string", "pattern": f"^-?{_DIGITS}$", "examples": ["12.50"]}),
+]
+Quantity = Annotated[
+    DecimalString,
+    AfterValidator(_bounded),
+    AfterValidator(_not_negative),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DIGITS}$", "examples": ["4"]}),
+]
 Instant = Annotated[datetime, AfterValidator(_utc)]
 PeriodText = Annotated[
     str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="A calendar month, UTC", examples=["2026-10"])

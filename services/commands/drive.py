@@ -88,9 +88,9 @@ async def loaded_sample(client_for: Clients, echo: Echo) -> None:
         try:
             await load_sample(client_for, echo)
             return
-        except SampleNotLoaded as error:
+        except (SampleNotLoaded, httpx.HTTPError) as error:
             if time.monotonic() > deadline:
-                raise ConnectionError(f"the sample could not be loaded: {error}") from error
+                raise ConnectionError(f"the sample could not be loaded: {error or type(error).__name__}") from error
             await asyncio.sleep(random.uniform(0.2, 2))  # apart from the other one, which pauses as well
 
 

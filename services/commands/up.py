@@ -30,7 +30,8 @@ async def serve_suite(settings: Settings, *, with_sample: bool) -> None:
             typer.echo(f"ITaaS is ready on {url} (data in {settings.itaas_data_dir})")
             if with_sample:
                 await _load(url, settings.itaas_data_dir, served)
-            await _say_where_to_look(url, settings.itaas_data_dir)
+            if not served.done():
+                await _say_where_to_look(url, settings.itaas_data_dir)
             await served
 
 
@@ -64,6 +65,7 @@ async def _load(url: str, data_dir: Path, served: "asyncio.Task[None] | None") -
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             loading.cancel()  # asked to stop meanwhile; loading goes on at the next start
+            await asyncio.gather(loading, return_exceptions=True)
             return
         try:
             await loading

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, NoReturn
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
@@ -27,6 +27,9 @@ class BodyTooLarge(TooLarge): ...
 
 
 class TextNotStorable(Invalid): ...
+
+
+class NumberNotFinite(Invalid): ...
 
 
 class ApiRoute(APIRoute):
@@ -61,15 +64,20 @@ async def _whole_body(request: Request) -> bytes:
 
 
 def _refuse_what_no_database_stores(body: bytes) -> None:
-    """NUL and lone surrogates are JSON (RFC 8259 §8.2) but no text: PostgreSQL refuses both, wherever they stand."""
-    if b"\\u0000" not in body and b"\\ud" not in body.lower():
+    """NUL and lone surrogates are JSON (RFC 8259 §8.2) but no text, and NaN is no JSON: PostgreSQL refuses them all."""
+    lower = body.lower()
+    if not any(sign in lower for sign in (b"\\u0000", b"\\ud", b"nan", b"infinity")):
         return
     try:
-        document = json.loads(body)
-    except ValueError:
+        document = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
         return  # the route says so, in its own words
     if (pointer := _pointer_to_what_is_no_text(document)) is not None:
         raise TextNotStorable("a string holds NUL or half of a character", faults=[Fault(pointer, "is no text")])
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise NumberNotFinite(f"{name} is no number in JSON")
 
 
 def _pointer_to_what_is_no_text(value: Any) -> str | None:

@@ -92,6 +92,8 @@ def install(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if error.status_code == 400:  # the framework's word for a body that is no JSON at all
+            return answer(_problem("RequestNotValid", 422, "the body cannot be read", [], _instance(request)))
         name = {404: "RouteNotFound", 405: "MethodNotAllowed", 413: "TooLarge"}.get(error.status_code, "RequestRefused")
         response = answer(_problem(name, error.status_code, str(error.detail), [], _instance(request)))
         response.headers.update(error.headers or {})

@@ -40,7 +40,7 @@ def plain(value: Decimal) -> str:
 DecimalString = Annotated[
     Decimal,
     BeforeValidator(_plain_decimal),
-    PlainSerializer(plain, return_type=str),
+    PlainSerializer(plain, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": f"^{_PLAIN_DECIMAL.pattern}$", "examples": ["12.50"]}),
 ]
 

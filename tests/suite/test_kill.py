@@ -59,7 +59,7 @@ def _check_the_stores(data_dir: Path, loops: int) -> None:
     log = _rows(data_dir, "events", "SELECT topic, partition, offset, key, headers FROM record ORDER BY position")
     # Whatever was published more than once (a crash between acknowledgement and deletion) is archived once.
     published = {_header(headers, "ce_id") for _, _, _, _, headers in log}
-    archived = Counter(id for (id,) in _rows(data_dir, "gateway", "SELECT event_id FROM archived_event"))
+    archived = Counter(id for (id,) in _rows(data_dir, "gateway", "SELECT id FROM archived_event"))
     assert archived.keys() == published
     assert set(archived.values()) == {1}
     # One effect of each: a demand of each loop has one order, one subscription, one survey, one quote.
