@@ -33,6 +33,7 @@ from pricing_service.tables import (
 from pricing_service.use_cases.charges import UnitCostUnknown, follows_unit_cost, parts_document, plan_version
 from pricing_service.work import jobs
 from services.db.chassis_tables import Job
+from services.db.database import AlreadyThere
 from services.errors import StaleWrite
 from services.http import plain
 from services.ids import uuid7
@@ -107,7 +108,7 @@ async def _rate_unit_in_chunk(
                 progress = _added(so_far, unit, rated)
                 run.advance(done=progress["units"], total=max(total, progress["units"]), checkpoint=progress)
             return progress
-        except StaleWrite:  # the draft was issued under our hands: what it holds is no longer ours to replace
+        except (StaleWrite, AlreadyThere):  # a draft was issued, or another run replaced it, under our hands
             if attempt == _ATTEMPTS:
                 raise
     raise AssertionError("the loop above returns or raises")

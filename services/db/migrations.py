@@ -22,12 +22,13 @@ from sqlalchemy.engine import make_url
 from services.db.chassis_tables import ChassisBase
 from services.db.database import Database
 from services.db.types import ExactDecimal, JsonDocument, UtcInstant
+from services.settings import ConfigurationError
 
 _ENVIRONMENT = Path(__file__).parent / "migration_environment"
 _LOCK = 7_304_115  # any constant of the suite's own
 
 
-class NewerDatabase(Exception):
+class NewerDatabase(ConfigurationError):
     """The database was migrated by a newer version of this app; the message is one line for the operator."""
 
 

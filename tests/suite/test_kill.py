@@ -62,9 +62,10 @@ def _check_the_stores(data_dir: Path, loops: int) -> None:
     archived = Counter(id for (id,) in _rows(data_dir, "gateway", "SELECT id FROM archived_event"))
     assert archived.keys() == published
     assert set(archived.values()) == {1}
-    # One effect of each: a demand of each loop has one order, one subscription, one survey, one quote.
-    for app, table in (("demand", "demand"), ("demand", '"order"'), ("demand", "subscription"), ("pricing", "quote")):
-        assert _rows(data_dir, app, f"SELECT count(*) FROM {table}") == [(loops,)], table
+    # One effect of each: every one of a loop's three demands has one quote, one order, one subscription, one survey.
+    effects = [("demand", "demand"), ("demand", "fulfilment_order"), ("demand", "subscription"), ("pricing", "quote")]
+    for app, table in [*effects, ("feedback", "invitation")]:
+        assert _rows(data_dir, app, f"SELECT count(*) FROM {table}") == [(3 * loops,)], table
     # Order per key: what is seen first of each event of a key rises in sequence.
     seen: set[str] = set()
     last: dict[str, int] = {}
