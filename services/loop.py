@@ -400,7 +400,7 @@ async def _charge(loop: Loop) -> None:
             parts == Decimal(why["amount"]["amount"]),
             f"the explanation's parts {parts} do not make {why['amount']}",
         )
-        loop.tell("", f"  {line['charge']}: {why['formula']} = {line['amount']}")
+        loop.tell("", f"  {line['charge']}: {why['formula']}")
         ledger_rows, usage_events = max(ledger_rows, why["ledger_rows"]), usage_events + why["usage_events"]
     check(ledger_rows > 0, "no ledger rows stand behind the statement")
     check(usage_events == 3, f"{usage_events} usage events stand behind the statement instead of 3")

@@ -143,9 +143,11 @@ class Runtime:
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    # Asked again every few seconds: a library that swallows one cancellation must not keep the process alive.
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=5)
 
 
 class _only_process:  # noqa: N801  # reads as the condition that it keeps

@@ -43,6 +43,8 @@ class AppProcess(Server):
     def _command(self) -> Command:
         package = self.app if self.app == "gateway" else f"{self.app}_service"
         options = ["--host", LOOPBACK, "--port", str(self.port), "--no-access-log", "--timeout-graceful-shutdown", "10"]
+        # Longer than the gateway keeps its connections idle, so that it never sends on one that is being closed.
+        options += ["--timeout-keep-alive", "75"]
         return [sys.executable, "-m", "uvicorn", f"{package}.app:app", *options]
 
     def _answers(self) -> bool:

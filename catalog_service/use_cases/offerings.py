@@ -15,10 +15,9 @@ from catalog_service.events import OfferingPublished, OfferingRetired
 from catalog_service.schemas import OfferingChange, OfferingCreate
 from catalog_service.tables import Offering, OfferingExternalId, Service
 from catalog_service.use_cases.services import ExternalIdTaken
-from catalog_service.use_cases.thread import joined
 from services.db import touch
 from services.errors import Fault, Invalid
-from services.events import record
+from services.events import current_thread, record
 from services.http import check_version
 
 
@@ -103,7 +102,7 @@ async def publish_offering(
     offering.published_at = now
     # The service must not leave while this is being published: its version is checked in the same transaction.
     touch(offering.service)
-    record(session, joined(offering), OfferingPublished)
+    record(session, offering, OfferingPublished, thread=current_thread())
     return offering
 
 
@@ -115,5 +114,5 @@ async def retire_offering(
     check_version(offering, if_match)
     offering.state = domain.move(offering.state, OfferingState.RETIRED)
     offering.retired_at = now
-    record(session, joined(offering), OfferingRetired)
+    record(session, offering, OfferingRetired, thread=current_thread())
     return offering

@@ -71,10 +71,10 @@ async def publish_revision(
         touch(previous)
     service.active_revision = number
     # A service outlives many value loops; what is told of it here belongs to the one that this revision came from.
-    service.correlation_id = revision.correlation_id
+    thread = revision.correlation_id
     if service.state is not before:
         note_transition(session, service, before, reason=f"revision {number} went live", now=now)
-        record(session, service, ServiceChanged)
+        record(session, service, ServiceChanged, thread=thread)
     record(
         session,
         service,
@@ -85,5 +85,6 @@ async def publish_revision(
             unit_of_measure=service.unit_of_measure,
             revision=RevisionData.model_validate(revision),
         ),
+        thread=thread,
     )
     return revision

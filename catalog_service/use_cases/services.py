@@ -11,10 +11,9 @@ from catalog_service.domain.service import ServiceState
 from catalog_service.events import ServiceChanged, ServiceCreated
 from catalog_service.schemas import ServiceChange, ServiceCreate
 from catalog_service.tables import Service, ServiceExternalId, ServiceTransition
-from catalog_service.use_cases.thread import joined
 from services import context
 from services.errors import Conflict, Fault
-from services.events import record
+from services.events import current_thread, record
 from services.http import check_version
 from services.ids import uuid7
 
@@ -54,7 +53,7 @@ async def change_service(
     for name, value in changes.items():
         setattr(service, name, value)
     if changes:
-        record(session, joined(service), ServiceChanged)
+        record(session, service, ServiceChanged, thread=current_thread())
     return service
 
 
@@ -78,7 +77,7 @@ async def move_service(
     else:
         service.state = domain.move(before, to)
     note_transition(session, service, before, reason=reason, now=now)
-    record(session, joined(service), ServiceChanged)
+    record(session, service, ServiceChanged, thread=current_thread())
     return service
 
 

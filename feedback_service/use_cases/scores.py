@@ -53,7 +53,6 @@ async def count_scores(
         row.favourable, row.unfavourable = counted.favourable, counted.unfavourable
         row.updated_at = now
         shown = domain.score(scored.kind, counted)
-        aggregate.correlation_id = correlation_id  # the thread of the response that moves it, not of the first one
         record(
             session,
             aggregate,
@@ -66,6 +65,7 @@ async def count_scores(
                 high=shown.high,
                 withheld=shown.withheld,
             ),
+            thread=correlation_id,  # of the response that moves it, not of the first one
         )
 
 

@@ -38,7 +38,6 @@ from pricing_service.tables import (
     ServiceVolume,
     UnitCost,
 )
-from pricing_service.use_cases.thread import joined
 from services.clock import utc_now
 from services.db import touch
 from services.errors import Conflict, Fault
@@ -274,7 +273,7 @@ async def _publish(
         currency=stored.currency,
         allocation_run_id=stored.allocation_run_id,
     )
-    record(session, joined(published, run), event)
+    record(session, published, event, thread=run.correlation_id)
 
 
 async def read_run(session: AsyncSession, run: AllocationRun) -> bodies.AllocationRunRead:

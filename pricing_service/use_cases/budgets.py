@@ -18,7 +18,6 @@ from pricing_service.domain.periods import Period, months_left
 from pricing_service.events import BudgetBalanceChanged, BudgetForQuote, BudgetRefused, BudgetReserved
 from pricing_service.schemas.quotes import BudgetCreate
 from pricing_service.tables import Budget, Quote, Reservation, Statement, StatementLine
-from pricing_service.use_cases.thread import joined
 from services.errors import Conflict, Fault
 from services.events import record
 from services.money import EXACT, Money, exact_total
@@ -79,13 +78,13 @@ async def reserve(session: AsyncSession, quote: Quote, *, now: datetime) -> Budg
     try:
         balance = budget.balance.reserve(amount)
     except BudgetExceeded as refusal:
-        record(session, joined(budget, quote), _for_quote(BudgetRefused, budget, quote, amount))
+        record(session, budget, _for_quote(BudgetRefused, budget, quote, amount), thread=quote.correlation_id)
         return refusal
     budget.reserved = balance.reserved
     session.add(
         Reservation(quote_id=quote.id, demand_id=quote.demand_id, budget_id=budget.id, amount=amount, left=amount)
     )
-    record(session, joined(budget, quote), _for_quote(BudgetReserved, budget, quote, amount))
+    record(session, budget, _for_quote(BudgetReserved, budget, quote, amount), thread=quote.correlation_id)
     return None
 
 
@@ -97,7 +96,7 @@ async def release(session: AsyncSession, quote: Quote) -> None:
     budget = await session.get_one(Budget, reservation.budget_id, with_for_update=True, populate_existing=True)
     budget.reserved = budget.balance.release(reservation.left).reserved
     reservation.left = ZERO
-    record(session, joined(budget, quote), BudgetBalanceChanged)
+    record(session, budget, BudgetBalanceChanged, thread=quote.correlation_id)
 
 
 async def spend(session: AsyncSession, statement: Statement, lines: Sequence[StatementLine]) -> None:
@@ -115,7 +114,7 @@ async def spend(session: AsyncSession, statement: Statement, lines: Sequence[Sta
         from_reservation = await _use_reservation(session, budget.id, demand_id, amount)
         balance = balance.spend(amount, from_reservation=from_reservation)
     budget.reserved, budget.actual = balance.reserved, balance.actual
-    record(session, joined(budget, statement), BudgetBalanceChanged)
+    record(session, budget, BudgetBalanceChanged, thread=statement.correlation_id)
 
 
 async def _use_reservation(session: AsyncSession, budget_id: UUID, demand_id: UUID | None, amount: Decimal) -> Decimal:

@@ -11,7 +11,6 @@ from pricing_service.events import PriceChanged
 from pricing_service.schemas.prices import PricePlanCreate, PricePreview, PricePreviewRead
 from pricing_service.tables import PricedOffering, PricePlan
 from pricing_service.use_cases.charges import charge_of, priced_line, under
-from pricing_service.use_cases.thread import joined
 from services.errors import Conflict, Fault
 from services.events import record
 from services.http import MoneyModel
@@ -48,7 +47,7 @@ async def create_price_plan(session: AsyncSession, body: PricePlanCreate, *, now
         charges=[charge.model_dump(mode="json", exclude_none=True) for charge in body.charges],
     )
     session.add(plan)
-    record(session, joined(priced, plan), _price_changed(plan))
+    record(session, priced, _price_changed(plan), thread=plan.correlation_id)
     return plan
 
 

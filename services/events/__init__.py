@@ -1,7 +1,7 @@
 """Events: recorded with the change, relayed to the log, consumed once."""
 
 from services.events.consumers import Consumers, Delivery, NotYet, project
-from services.events.outbox import record
+from services.events.outbox import current_thread, record
 from services.events.registry import EventData, EventSeen, EventType, event_type
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "EventSeen",
     "EventType",
     "NotYet",
+    "current_thread",
     "event_type",
     "project",
     "record",

@@ -26,7 +26,6 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import context, metrics
@@ -34,6 +33,7 @@ from services.clock import utc_now
 from services.db.aggregate import Projection
 from services.db.chassis_tables import DeadLetter, InboxRow
 from services.db.database import AlreadyThere, Database, is_outage
+from services.db.upsert import upsert
 from services.errors import Invalid, Refusal, StaleWrite
 from services.events.envelope import Envelope, Message, from_message
 from services.events.log import EventLog, Partition, Record, Subscription
@@ -137,10 +137,8 @@ async def project(
 
 async def first_time(session: AsyncSession, source: str, event_id: str) -> bool:
     """Note the event in the inbox of this transaction; False if it has had its effect already."""
-    values = {"source": source, "event_id": event_id, "received_at": utc_now()}
-    dialect = session.get_bind().dialect.name
-    upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    result = await session.execute(upsert(InboxRow).values(values).on_conflict_do_nothing())
+    row = upsert(session, InboxRow).values(source=source, event_id=event_id, received_at=utc_now())
+    result = await session.execute(row.on_conflict_do_nothing())
     return bool(result.rowcount)  # type: ignore[attr-defined]  # a CursorResult, as of every INSERT
 
 

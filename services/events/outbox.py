@@ -16,10 +16,14 @@ from services.events.registry import EventData
 from services.ids import uuid7
 
 
-def record(session: AsyncSession, aggregate: Aggregate, event: type[EventData] | EventData) -> str:
+def record(
+    session: AsyncSession, aggregate: Aggregate, event: type[EventData] | EventData, *, thread: str | None = None
+) -> str:
     """Record what happened to `aggregate`, as it is now: call it after the change. Returns the event's id.
 
-    Given a payload class, the payload is read from the aggregate's attributes.
+    Given a payload class, the payload is read from the aggregate's attributes. `thread` is the correlation id of
+    the value loop that the event belongs to; by default the aggregate's own, which is wrong for one that outlives
+    loops (a service, a budget): there it is that of the cause (`quote.correlation_id`), or `current_thread()`.
     """
     touch(aggregate)
     data = event if isinstance(event, EventData) else event.of(aggregate)
@@ -33,7 +37,7 @@ def record(session: AsyncSession, aggregate: Aggregate, event: type[EventData] |
         subject=str(aggregate.id),
         time=utc_now(),
         data=data.model_dump(mode="json"),
-        correlation_id=aggregate.correlation_id,
+        correlation_id=thread or aggregate.correlation_id,
         causation_id=work.causation_id,
         sequence=aggregate.version,
         business_unit_id=None if unit is None else str(unit),
@@ -43,6 +47,11 @@ def record(session: AsyncSession, aggregate: Aggregate, event: type[EventData] |
     )
     enqueue(session, to_message(envelope, declared.topic))
     return envelope.id
+
+
+def current_thread() -> str:
+    """The correlation id of the request, message, job or timer at hand."""
+    return context.current().correlation_id
 
 
 def enqueue(session: AsyncSession, message: Message) -> None:

@@ -5,9 +5,9 @@ Both honour Idempotency-Key on every POST; the OpenAPI document tells of it (ser
 
 import hashlib
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
-from typing import Any, NoReturn
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
@@ -24,6 +24,9 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class BodyTooLarge(TooLarge): ...
+
+
+class BodyTooDeep(Invalid): ...
 
 
 class TextNotStorable(Invalid): ...
@@ -69,31 +72,36 @@ def _refuse_what_no_database_stores(body: bytes) -> None:
     if not any(sign in lower for sign in (b"\\u0000", b"\\ud", b"nan", b"infinity")):
         return
     try:
-        document = json.loads(body, parse_constant=_refuse_constant)
+        document = json.loads(body, parse_constant=_NotFinite)
     except (ValueError, RecursionError):
         return  # the route says so, in its own words
-    if (pointer := _pointer_to_what_is_no_text(document)) is not None:
-        raise TextNotStorable("a string holds NUL or half of a character", faults=[Fault(pointer, "is no text")])
+    try:
+        for pointer, part in _walk(document):
+            if isinstance(part, _NotFinite):
+                raise NumberNotFinite(f"{part.name} is no number in JSON", faults=[Fault(pointer, "is no number")])
+            if isinstance(part, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in part):
+                raise TextNotStorable("a string is no text", faults=[Fault(pointer, "holds NUL or half a character")])
+    except RecursionError:
+        raise BodyTooDeep("the body is nested too deeply") from None
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise NumberNotFinite(f"{name} is no number in JSON")
+class _NotFinite:
+    """What Python's parser takes for a number although JSON has none such: NaN, Infinity, -Infinity."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
-def _pointer_to_what_is_no_text(value: Any) -> str | None:
-    if isinstance(value, str):
-        return "" if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value) else None
-    parts: list[tuple[Any, Any]] = []
+def _walk(value: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
+    """Every part of a JSON document with its pointer; a member's name counts as a part of the object it is in."""
+    yield pointer, value
     if isinstance(value, dict):
-        parts = list(value.items())
-        if any(_pointer_to_what_is_no_text(name) is not None for name in value):
-            return ""
+        for name, part in value.items():
+            yield pointer, name
+            yield from _walk(part, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
     elif isinstance(value, list):
-        parts = list(enumerate(value))
-    for name, part in parts:
-        if (pointer := _pointer_to_what_is_no_text(part)) is not None:
-            return f"/{str(name).replace('~', '~0').replace('/', '~1')}{pointer}"
-    return None
+        for number, part in enumerate(value):
+            yield from _walk(part, f"{pointer}/{number}")
 
 
 def _replaying(body: bytes) -> Receive:

@@ -115,8 +115,8 @@ async def test_a_form_fault_names_its_pointer(world: World, form: dict[str, Any]
 @pytest.mark.parametrize(
     ("value", "name", "pointer"),
     [
-        ("NaN", "form-not-valid", "/options/a/0"),
-        ("-Infinity", "form-not-valid", "/options/a/0"),
+        ("NaN", "number-not-finite", "/options/a/0"),
+        ("-Infinity", "number-not-finite", "/options/a/0"),
         ("[" * 40 + "]" * 40, "form-not-valid", "/options"),
         ('"back\\u0000up"', "text-not-storable", "/options/a/0"),
     ],

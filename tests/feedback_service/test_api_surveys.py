@@ -39,7 +39,7 @@ async def test_bad_surveys_name_their_faults(world: World) -> None:
         ({"questions": []}, "questions-not-askable", ["/questions"]),
         ({"questions": twice}, "questions-not-askable", ["/questions/1/kind"]),
         ({"questions": [{"kind": "stars", "text": "a"}]}, "request-not-valid", ["/questions/0/kind"]),
-        ({"questions": [{"kind": "text", "text": "a\x00"}]}, "request-not-valid", ["/questions/0/text"]),
+        ({"questions": [{"kind": "text", "text": "a\x00"}]}, "text-not-storable", ["/questions/0/text"]),
         ({"trigger": "full moon"}, "request-not-valid", ["/trigger"]),
         ({"expires_after_days": 0}, "request-not-valid", ["/expires_after_days"]),
         ({"name": " "}, "request-not-valid", ["/name"]),

@@ -164,7 +164,7 @@ async def test_the_search_is_paged_in_the_order_of_the_archive(gateway: ServiceH
         ("/events/v1/events?type=", "type"),
         ("/events/v1/events?subject=7", "subject"),
         ("/events/v1/events?business_unit_id=hr", "business_unit_id"),
-        ("/events/v1/events?correlation_id=%00", "correlation_id"),
+        ("/events/v1/events?correlation_id=a%20b", "correlation_id"),
         ("/events/v1/events?limit=0", "limit"),
         ("/events/v1/events?limit=201", "limit"),
         ("/events/v1/events?cursor=!", "cursor"),

@@ -3,7 +3,6 @@
 import asyncio
 import html
 import json
-import os
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -18,16 +17,11 @@ import pytest
 from services.settings import load_settings
 from services.suite import running_suite
 from tests.gateway.servers import serving
+from tests.requirements import require_or_skip
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.skipif(
-        CHROMIUM is None and os.environ.get("ITAAS_REQUIRE_STACK") != "1",
-        reason="no chromium here: the explorer is not tried in a browser",
-    ),
-]
+pytestmark = pytest.mark.anyio
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,7 @@ class Visit:
 
 async def visit(url: str, folder: Path, *options: str) -> Visit:
     """Open `url` in a fresh browser and wait until it has come to rest."""
-    assert CHROMIUM is not None, "ITAAS_REQUIRE_STACK=1 and no chromium: install Debian's package"
+    assert CHROMIUM is not None, "the fixture `suite` asks for it first"
     net_log = folder / "net.json"
     process = await asyncio.create_subprocess_exec(
         CHROMIUM,
@@ -87,6 +81,8 @@ async def visit(url: str, folder: Path, *options: str) -> Visit:
 @pytest.fixture
 async def suite(tmp_path: Path) -> AsyncIterator[str]:
     """The whole suite, serving; its URL."""
+    if CHROMIUM is None:
+        require_or_skip("no chromium: the explorer is not tried in a browser")
     async with running_suite(load_settings(itaas_data_dir=tmp_path / "data")) as gateway, serving(gateway) as url:
         yield url
 
