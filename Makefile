@@ -14,7 +14,7 @@ $(BIN)/itaas: requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the locked dependencies"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q $(VENV)/lib services *_service gateway || true
 	@touch $(BIN)/itaas
 
@@ -49,8 +49,8 @@ check: setup-dev ## Lint, types, and the direction of the dependencies
 	@$(BIN)/lint-imports
 
 lock: ## Renew requirements.txt and requirements-dev.txt (needs uv)
-	uv pip compile pyproject.toml --group dev $(LOCK) -o requirements-dev.txt
-	uv pip compile pyproject.toml -c requirements-dev.txt $(LOCK) -o requirements.txt
+	uv pip compile pyproject.toml --group build --group dev $(LOCK) -o requirements-dev.txt
+	uv pip compile pyproject.toml --group build -c requirements-dev.txt $(LOCK) -o requirements.txt
 LOCK := --quiet --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --universal
 
 clean: ## Remove the environment and caches; the data folder .itaas stays

@@ -4,7 +4,6 @@ A sample in `make test`; `make test-long` tries fifteen times as many requests o
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
