@@ -2,7 +2,7 @@
 
 Loading converges: what is there already (known by its external id, or by its name where a resource has none)
 stays as it is, what is missing is made, and what an interrupted load left half-way is carried on. So it may run
-at every start. Each call has an Idempotency-Key, and all of them one Correlation-Id: the load is one thread.
+at every start. Each POST has an Idempotency-Key made of what it says, and all of them one Correlation-Id.
 
     business units ──► their goals
     services ──► evaluated ──► first revision published ──► offerings ──► published ──► price plans
@@ -12,6 +12,8 @@ Volumes are set for the months around `now` and budgets for its fiscal years, so
 """
 
 import asyncio
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -338,7 +340,9 @@ class _Load:
     ) -> Json:
         headers = {"Correlation-Id": self.thread}
         if method == "POST":
-            headers["Idempotency-Key"] = str(uuid7())
+            # The same key for the same thing: two that load at once make it once, even where no name is unique.
+            said = json.dumps([path, parameters, body], sort_keys=True)
+            headers["Idempotency-Key"] = f"sample-{hashlib.sha256(said.encode()).hexdigest()}"
         response = await client.request(method, path, json=body, params=parameters, headers=headers)
         if not response.is_success:
             raise SampleNotLoaded(f"{method} {path} was refused: {_why(response)}")

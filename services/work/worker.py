@@ -55,11 +55,13 @@ class Worker:
         """Work until cancelled."""
         if not self._jobs.handlers and not self._timers.handlers:
             return
-        if self._database.is_sqlite:
-            await self._take_back_leases()
+        fresh = self._database.is_sqlite
         while True:
             self._committed.clear()
             try:
+                if fresh:
+                    await self._take_back_leases()
+                    fresh = False
                 worked = await self.run_due_timer() or await self.run_waiting_job()
             except Exception as error:
                 # The rows stay where they are; whatever went wrong, the next look finds them again.
