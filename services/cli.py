@@ -145,7 +145,7 @@ def sample_load(url: Url = None, data_dir: DataDir = None) -> None:
 @sample.command("costs")
 def sample_costs(period: Annotated[str, typer.Argument(help="A month, such as 2026-10")]) -> None:
     """Print the sample organisation's costs of a month as FOCUS CSV."""
-    from services.sample_costs import write_costs
+    from services.sample.costs import write_costs
 
     try:
         write_costs(period, sys.stdout)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from services import logs
-from services.local_stack import Backends, local_backends, missing
+from services.local.backends import Backends, local_backends, missing
 from tests.requirements import require_or_skip
 
 logs.configure("error", "console")

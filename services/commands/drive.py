@@ -14,8 +14,8 @@ from services import logs
 from services.identity.principal import Role
 from services.identity.tokens import LocalKeys
 from services.loop import LoopFailed, drive_loop
-from services.sample import load_sample
-from services.sample_organisation import SampleNotLoaded
+from services.sample.load import load_sample
+from services.sample.organisation import SampleNotLoaded
 from services.server import bound_socket, serving
 from services.settings import ConfigurationError, Settings
 from services.suite import running_suite

@@ -13,10 +13,10 @@ from services import logs
 from services.commands.drive import clients_for, loaded_sample
 from services.identity.principal import Role
 from services.identity.tokens import LocalKeys
-from services.local_stack import StackError
+from services.local.backends import StackError
+from services.local.stack import running_stack
 from services.server import bound_socket, serving
 from services.settings import ConfigurationError, Settings
-from services.stack import running_stack
 from services.suite import running_suite
 
 

@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from services.identity import LocalKeys, Role
-from services.sample import SampleIds, load_sample, months_around
-from services.sample_costs import write_costs
-from services.sample_organisation import ORGANISATION, SampleNotLoaded, read_organisation
+from services.sample.costs import write_costs
+from services.sample.load import SampleIds, load_sample, months_around
+from services.sample.organisation import ORGANISATION, SampleNotLoaded, read_organisation
 from services.settings import load_settings
 from services.suite import running_suite
 

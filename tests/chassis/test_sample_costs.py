@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.sample_costs import COLUMNS, CostSummary, write_costs
+from services.sample.costs import COLUMNS, CostSummary, write_costs
 
 FOCUS_SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "focus" / "focus_sample.csv"
 

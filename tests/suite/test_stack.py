@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from services.local_stack import missing
-from services.stack import running_stack
+from services.local.backends import missing
+from services.local.stack import running_stack
 from tests.requirements import require_or_skip
 from tests.suite.harness import free_port, itaas
 

@@ -53,7 +53,7 @@ RESOLVE_SECONDS = 600.0
 KAFKA_PORTS, CONTROLLER_PORTS, POSTGRES_PORTS = range(20_000, 23_000), range(23_000, 26_000), range(26_000, 30_000)
 
 OLDEST_JAVA = 17
-KAFKA_SETUP = Path(__file__).resolve().parents[1] / "deploy" / "local"
+KAFKA_SETUP = Path(__file__).resolve().parents[2] / "deploy" / "local"
 POSTGRES_PROGRAMS = ("initdb", "postgres", "psql")
 
 # Paths are relative to the broker's working folder: java.util.Properties would misread one with other characters.

@@ -18,15 +18,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from services import local_stack
-from services.local_stack import Backends, Kafka, Postgres, Server, StackError, local_backends
+from services.local import backends as local_stack
+from services.local.backends import Backends, Kafka, Postgres, Server, StackError, local_backends
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 OTHER_SESSION = """
 import sys, time
 from pathlib import Path
-from services.local_stack import local_backends
+from services.local.backends import local_backends
 
 with local_backends(Path(sys.argv[1]), databases=["catalog"]) as backends:
     print(backends.postgres.folder, flush=True)

@@ -26,7 +26,7 @@ import httpx
 
 from services.identity.principal import Role
 from services.ids import uuid7
-from services.sample_organisation import (
+from services.sample.organisation import (
     ORGANISATION,
     Organisation,
     SampleNotLoaded,

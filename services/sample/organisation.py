@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-ORGANISATION = Path(__file__).parents[1] / "deploy" / "sample" / "organisation.yaml"
+ORGANISATION = Path(__file__).parents[2] / "deploy" / "sample" / "organisation.yaml"
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one, where PyYAML has it, takes a fifth of the time
 
 Json = dict[str, Any]

@@ -1,6 +1,6 @@
 """The distributed mode on this machine, for real and without Docker: what `make stack` runs.
 
-Apache Kafka and PostgreSQL (services.local_stack), one database per app, and every app a process of its own with
+Apache Kafka and PostgreSQL (services.local.backends), one database per app, and every app a process of its own with
 its relay, consumer and worker. All of it listens on 127.0.0.1 and ends with this process.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.identity import LocalKeys
-from services.local_stack import LOOPBACK, Backends, Command, Report, Server, StackError, local_backends
+from services.local.backends import LOOPBACK, Backends, Command, Report, Server, StackError, local_backends
 from services.settings import APPS, SERVICES
 
 FIRST_SERVICE_PORT = 8081
