@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo stack test test-long check lock clean
+.PHONY: help setup setup-dev run demo stack test test-long format check lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -31,7 +31,7 @@ run: setup ## Serve the suite with the sample organisation on 127.0.0.1:8080 (PO
 	@$(BIN)/itaas up --sample --port $(PORT)
 
 demo: setup ## Drive the whole value loop against a running suite, or one of its own
-	@$(BIN)/itaas loop
+	@ITAAS_PORT=$(PORT) $(BIN)/itaas loop
 
 stack: setup ## The distributed mode for real: Kafka, PostgreSQL and five processes, without Docker
 	@$(BIN)/itaas stack --sample --port $(PORT)
@@ -41,6 +41,10 @@ test: setup-dev ## All tests that take less than ten minutes together
 
 test-long: setup-dev ## What takes longer
 	@$(BIN)/python -m pytest -m long $(ARGS)
+
+format: setup-dev ## Put the code into the form that `make check` asks for
+	@$(BIN)/ruff check --quiet --fix . || true
+	@$(BIN)/ruff format .
 
 check: setup-dev ## Lint, types, and the direction of the dependencies
 	@$(BIN)/ruff check .

@@ -17,6 +17,5 @@ definition = ServiceDefinition(
     routers=[services.router, revisions.router, offerings.router],
     events=events.PUBLISHED,
     consumers=consumers,
-    topics_in=["itaas.feedback", "itaas.pricing", "itaas.demand"],
 )
 app = create_app(definition)

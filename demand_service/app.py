@@ -15,7 +15,6 @@ definition = ServiceDefinition(
     routers=ROUTERS,
     consumers=consumers,
     events=events.PUBLISHED,
-    topics_in=["itaas.catalog", "itaas.pricing"],
     base=Base,
     migrations=Path(__file__).parent / "migrations",
     unit_table=BusinessUnit,

@@ -18,7 +18,6 @@ definition = ServiceDefinition(
     routers=[surveys.router, threads.router, improvements.router, previews.router],
     events=events.PUBLISHED,
     consumers=consumers,
-    topics_in=["itaas.demand", "itaas.catalog"],
     timers=timers,
 )
 app = create_app(definition)

@@ -22,7 +22,7 @@ from gateway.tables import Base
 from services.application import ServiceDefinition, create_app
 from services.events.log import EventLog
 from services.runtime import Runtime
-from services.settings import APPS, Settings
+from services.settings import Settings
 
 definition = ServiceDefinition(
     name="gateway",
@@ -32,7 +32,6 @@ definition = ServiceDefinition(
     migrations=Path(__file__).parent / "migrations",
     routers=[event_routes.router, page_routes.router],
     consumers=consumers,
-    topics_in=[f"itaas.{app}" for app in APPS],
 )
 
 

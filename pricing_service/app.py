@@ -19,7 +19,6 @@ definition = ServiceDefinition(
     routers=ROUTERS,
     events=events.PUBLISHED,
     consumers=consumers,
-    topics_in=["itaas.demand", "itaas.catalog", "itaas.usage"],
     jobs=jobs,
     timers=timers,
 )

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import PlainTextResponse
+from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
@@ -14,6 +15,7 @@ from services.events.log import EventLog
 from services.http import documents, jobs, problems
 from services.http.middleware import Edge
 from services.identity import public
+from services.identity.access import has_rule
 from services.runtime import Runtime, ServiceDefinition
 from services.settings import Settings, load_settings
 
@@ -58,6 +60,9 @@ def create_app(
     problems.install(app)
     documents.install(app)
     for router in definition.routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.include_in_schema and not has_rule(route.dependant):
+                raise TypeError(f"{definition.name} {route.path}: declare who may call it, with may(...) or public()")
         app.include_router(router)
     if definition.jobs.handlers:
         app.include_router(jobs.router)

@@ -43,7 +43,6 @@ class ServiceDefinition:
     routers: Sequence[APIRouter] = ()
     events: Sequence[type[EventData]] = ()
     consumers: Consumers = field(default_factory=Consumers)
-    topics_in: Sequence[str] = ()
     jobs: Jobs = field(default_factory=Jobs)
     timers: Timers = field(default_factory=Timers)
     unit_table: Any = KnownBusinessUnit  # demand, who owns the units, gives its own table
@@ -60,9 +59,12 @@ class ServiceDefinition:
         together.extend(self.consumers)
         return together
 
-    def all_topics_in(self) -> list[str]:
-        units = ["itaas.demand"] if self.unit_table is KnownBusinessUnit else []
-        return list(dict.fromkeys([*units, *self.topics_in]))
+    def topics_read(self) -> list[str]:
+        """The topics of what it handles; a handler whose pattern starts with `*` hears every app's."""
+        topics: set[str] = set()
+        for handler in self.all_consumers().handlers:
+            topics |= {f"itaas.{app}" for app in APPS} if handler.pattern.startswith("*") else {handler.topic}
+        return sorted(topics)
 
 
 def all_topics() -> list[Topic]:
@@ -123,7 +125,7 @@ class Runtime:
             worker = Worker(name, self.database, self.definition.jobs, self.definition.timers)
             self.database.on_commit += [self.relay.wake, worker.wake]
             loops = [self.relay.run(), worker.run(), keep_house(name, self.database)]
-            if topics := self.definition.all_topics_in():
+            if topics := self.definition.topics_read():
                 handlers = self.definition.all_consumers()
                 self.consumer = Consumer(name, handlers, topics, self.database, self.event_log)
                 loops.append(self.consumer.run())
@@ -167,7 +169,8 @@ class _only_process:  # noqa: N801  # reads as the condition that it keeps
         except OSError as error:
             self._handle.close()
             raise ConfigurationError(
-                f"{self._file.parent} is in use by a suite that runs already; stop it, or choose another --data-dir"
+                f"{self._file.parent} is in use by a suite that runs already: stop it, choose another --data-dir, "
+                "or for `itaas loop` name it with --url"
             ) from error
 
     def __exit__(self, *exception: object) -> None:

@@ -86,9 +86,12 @@ class ServiceHarness:
         actor_id: str | None = None,
         event_id: str | None = None,
         wait: bool = True,
+        unheard: bool = False,
     ) -> str:
         """Put an event of another service on the log and wait until this one has dealt with it; returns its id."""
         service = event_type.split(".")[1]
+        heard = self.definition.all_consumers().matching(event_type)
+        assert heard or unheard, f"{self.definition.name} has no handler for {event_type}"
         envelope = Envelope(
             id=event_id or str(uuid7()),
             source=f"/itaas/{service}",

@@ -56,6 +56,7 @@ async def a_suite(url: str | None, settings: Settings, echo: Echo) -> AsyncItera
     """The URL of the suite that was named, of the one that runs here, or of one started for this command alone."""
     here = f"http://{settings.itaas_host}:{settings.itaas_port}"
     if await _answers(url or here):
+        await _refuse_another_issuer(url or here, settings)
         yield url or here
         return
     if url is not None:
@@ -68,6 +69,15 @@ async def a_suite(url: str | None, settings: Settings, echo: Echo) -> AsyncItera
         async with running_suite(settings) as gateway, serving(gateway, bound, handle_signals=False):
             echo(f"started a suite of its own on http://{host}:{port} (data in {settings.itaas_data_dir})")
             yield f"http://{host}:{port}"
+
+
+async def _refuse_another_issuer(url: str, settings: Settings) -> None:
+    async with clients_for(url, settings.itaas_data_dir) as client_for:
+        answer = await client_for(Role.ADMIN).get("/catalog/v1/services", params={"limit": 1})
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise ConfigurationError(
+                f"the suite on {url} does not know the keys in {settings.itaas_data_dir}: give its --data-dir"
+            )
 
 
 async def _answers(url: str) -> bool:

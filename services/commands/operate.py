@@ -1,6 +1,8 @@
 """Commands of the operator: migrations, dead letters, projections, the event log."""
 
 import asyncio
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -75,7 +77,7 @@ async def rebuild_projections(settings: Settings, app: str, echo: Echo) -> None:
             if applied % 1000 == 0:
                 echo(f"{applied} events")
 
-        topics = definition.all_topics_in()
+        topics = definition.topics_read()
         applied = await consumers.rebuild(database, definition.all_consumers(), topics, log, progress)
     echo(f"{app}: {applied} events applied to its projections")
 
@@ -107,6 +109,14 @@ async def write_migration(app: str, message: str) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite+aiosqlite:///{folder}/empty.db")
         try:
-            return await write_revision(database, definition.migrations, definition.metadata, message, app=app)
+            file = await write_revision(database, definition.migrations, definition.metadata, message, app=app)
         finally:
             await database.close()
+    await asyncio.to_thread(_tidy, file)
+    return file
+
+
+def _tidy(file: Path) -> None:
+    """Into the form that `make check` wants; ruff is there on a developer's machine, and nobody else comes here."""
+    for step in (["check", "--fix"], ["format"]):
+        subprocess.run([sys.executable, "-m", "ruff", *step, "--quiet", str(file)], check=False, capture_output=True)

@@ -29,6 +29,7 @@ async def serve_suite(settings: Settings, *, with_sample: bool) -> None:
             url = f"http://{host}:{port}"
             typer.echo(f"ITaaS is ready on {url} (data in {settings.itaas_data_dir})")
             if with_sample:
+                typer.echo("loading the sample organisation where it is not there yet")
                 await _load(url, settings.itaas_data_dir, served)
             if not served.done():
                 await _say_where_to_look(url, settings.itaas_data_dir)
@@ -82,8 +83,13 @@ async def _say_where_to_look(url: str, data_dir: Path) -> None:
             units = [UUID(unit["id"]) for unit in answer.raise_for_status().json()["items"]]
         except httpx.HTTPError:
             pass  # only the tokens' scope below depends on it
-    typer.echo(f"\n  {url}/          what this is\n  {url}/docs      the API, to read and to try")
-    typer.echo(f"  {url}/openapi.json\n\ntokens (good for 30 days; `itaas token --help` makes others):\n")
+    typer.echo("\ntokens (good for 30 days; `itaas token --help` makes others):\n")
     for role in Role:
         scope = units if role in (Role.CONSUMER, Role.DEMAND_LEADER) else []
         typer.echo(f"  {role}\n{keys.issue(roles=[role], business_units=scope)}\n")
+    typer.echo(f"  {url}/              what this is")
+    typer.echo(f"  {url}/docs          the API, to read and to try: paste a token under Authorize")
+    typer.echo(f"  {url}/openapi.json  the same for programs")
+    typer.echo(
+        f"  itaas loop --url {url} --data-dir {data_dir}\n                        the whole value loop, step by step"
+    )

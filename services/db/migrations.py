@@ -6,8 +6,10 @@ fails. A database that is newer than this code is refused.
 """
 
 import asyncio
+import re
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,10 @@ async def write_revision(database: Database, directory: Path, metadata: MetaData
             existing = len(list(directory.glob("[0-9]*.py")))
             script = command.revision(config, message, autogenerate=True, rev_id=f"{existing + 1:04d}")
             assert script is not None and not isinstance(script, list)
-            return Path(script.path)
+            file = Path(script.path)
+            # Alembic's advice to its reader, which the script template cannot leave out.
+            file.write_text(re.sub(r"^ *# ### .* ###\n", "", file.read_text(), flags=re.MULTILINE))
+            return file
 
         return await connection.run_sync(compare)
 
@@ -83,7 +88,7 @@ async def _migrate_sqlite(database: Database, directory: Path, metadata: MetaDat
         await asyncio.to_thread(_copy, file, copy)
     try:
         async with database.writer.connect() as connection:
-            return await connection.run_sync(_upgrade, directory, metadata, app)
+            return await connection.run_sync(_upgrade_unguarded, directory, metadata, app)
     except BaseException:
         # DDL of several revisions is not one transaction here: put back what was there.
         await database.close()
@@ -97,9 +102,9 @@ async def _migrate_sqlite(database: Database, directory: Path, metadata: MetaDat
 
 
 def _copy(file: Path, copy: Path) -> None:
-    with sqlite3.connect(file) as plain:
-        plain.execute("VACUUM INTO ?", (str(copy),))
-    plain.close()
+    """Page by page: `VACUUM INTO` sorts the indexes anew and would need our collation."""
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
 
 
 def _config(connection: Connection, directory: Path, metadata: MetaData) -> Config:
@@ -134,6 +139,21 @@ def _upgrade(connection: Connection, directory: Path, metadata: MetaData, app: s
         command.upgrade(_config(connection, directory, metadata), "head")
         connection.commit()
     return todo
+
+
+def _upgrade_unguarded(connection: Connection, directory: Path, metadata: MetaData, app: str) -> list[str]:
+    """Batch mode makes a table anew by dropping the old one, which SQLite refuses while others refer to its rows."""
+    cursor = connection.connection.cursor()  # beside SQLAlchemy's: the pragma does nothing inside of a transaction
+    cursor.execute("PRAGMA foreign_keys=OFF")
+    try:
+        done = _upgrade(connection, directory, metadata, app)
+        cursor.execute("PRAGMA foreign_key_check")
+        if broken := cursor.fetchall():
+            raise RuntimeError(f"a migration of {app} leaves references to nothing: {broken[:5]}")
+        return done
+    finally:
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
 
 
 def _render_item(kind: str, item: Any, autogen: AutogenContext) -> str | bool:

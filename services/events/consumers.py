@@ -82,6 +82,11 @@ class Handler:
     call: Handle
     tables: tuple[type[Projection], ...] = ()
 
+    @property
+    def topic(self) -> str:
+        """itaas.demand.order.opened.v1 is on itaas.demand, itaas.usage.v1 on itaas.usage."""
+        return ".".join(self.pattern.split(".")[:2])
+
     def takes(self, event_type: str) -> bool:
         return self.pattern == event_type or ("*" in self.pattern and fnmatch.fnmatchcase(event_type, self.pattern))
 

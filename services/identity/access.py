@@ -1,12 +1,13 @@
 """What a caller may do, as FastAPI dependencies that show in OpenAPI as a security scheme.
 
-Every route declares `may(...)` (or `public()`); a test walks all routes and refuses one without a rule.
+Every route declares `may(...)` (or `public()`): an app that has a route without a rule does not start.
 """
 
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Request, Security
+from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from services import context
@@ -62,6 +63,14 @@ class RoleRule:
 class PublicRule:
     async def __call__(self) -> None:
         return None
+
+
+def has_rule(dependant: Dependant) -> bool:
+    """Whether a route says who may call it."""
+    return any(
+        isinstance(dependency.call, RoleRule | PublicRule) or has_rule(dependency)
+        for dependency in dependant.dependencies
+    )
 
 
 def may(*roles: Role) -> Any:

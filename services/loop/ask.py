@@ -98,15 +98,15 @@ async def approve(loop: Loop) -> None:
     check(Decimal(budget["reserved"]) > 0, "nothing is reserved in the budget")
     loop.tell(
         "",
-        f"  quote accepted; of {budget['amount']} {budget['currency']} {budget['reserved']} reserved, "
-        f"{budget['available']} left",
+        f"  quote accepted; of {budget['amount']} {budget['currency']} {budget['actual']} spent, "
+        f"{budget['reserved']} reserved, {budget['available']} left",
     )
 
 
 async def deliver(loop: Loop) -> None:
     order, subscription = await fulfilled(loop, loop.found["demand"]["id"])
     tasks = ", ".join(task["key"] for task in order["tasks"])
-    loop.tell("deliver", f"order {order['id']} fulfilled ({tasks}) in {order['lead_time_days']} days")
+    loop.tell("deliver", f"order {order['id']} fulfilled ({tasks}) in {Decimal(order['lead_time_days']) * 86400:.2f} s")
     loop.tell("", f"  subscription {subscription['id']} active, quantity {subscription['quantity']}")
     loop.found["subscription"] = subscription
 

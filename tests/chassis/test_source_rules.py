@@ -1,18 +1,21 @@
 """Rules of the code base that no linter knows."""
 
 import ast
+import importlib
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from services.identity.access import PublicRule, RoleRule
+from services.application import create_app
+from services.http import Api
+from services.identity.access import has_rule
 from services.runtime import ServiceDefinition
 from services.settings import APPS
 from services.suite import definition_of
+from tests.chassis import toy
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["services", "catalog_service", "demand_service", "pricing_service", "feedback_service", "gateway"]
@@ -78,13 +81,6 @@ def routes(definition: ServiceDefinition) -> Iterator[APIRoute]:
                 yield route
 
 
-def rules(dependant: Dependant) -> Iterator[object]:
-    for dependency in dependant.dependencies:
-        if isinstance(dependency.call, RoleRule | PublicRule):
-            yield dependency.call
-        yield from rules(dependency)
-
-
 @pytest.mark.parametrize("app", APPS)
 def test_every_route_has_a_rule_and_says_what_it_does(app: str) -> None:
     definition = definition_of(app)
@@ -92,10 +88,31 @@ def test_every_route_has_a_rule_and_says_what_it_does(app: str) -> None:
     for route in routes(definition):
         seen += 1
         where = f"{app} {sorted(route.methods)} {route.path}"
-        assert list(rules(route.dependant)), f"{where}: declare may(...) or public()"
+        assert has_rule(route.dependant), f"{where}: declare may(...) or public()"
         assert route.summary, f"{where}: no summary"
         assert inspect.getdoc(route.endpoint), f"{where}: no description (docstring)"
     assert seen > 0
+
+
+def test_an_app_with_a_route_without_a_rule_does_not_start(tmp_path: Path) -> None:
+    router = Api(prefix="/v1")
+
+    @router.get("/open", summary="Open to anybody")
+    async def open_to_anybody() -> None:
+        """By mistake."""
+
+    with pytest.raises(TypeError, match="/v1/open: declare who may call it"):
+        create_app(ServiceDefinition("pricing", "t", "d", toy.Base, tmp_path, routers=[router]))
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_every_event_that_is_declared_is_listed(app: str) -> None:
+    package = app if app == "gateway" else f"{app}_service"
+    if not (ROOT / package / "events.py").exists():
+        return  # the gateway publishes nothing yet
+    module = importlib.import_module(f"{package}.events")
+    declared = {each for each in vars(module).values() if isinstance(each, type) and "event" in vars(each)}
+    assert declared == set(definition_of(app).events)
 
 
 @pytest.mark.parametrize("app", APPS)

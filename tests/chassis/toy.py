@@ -205,7 +205,6 @@ def definition(migrations: Path) -> ServiceDefinition:
         routers=[router, uploads],
         events=[NoteWritten],
         consumers=consumers,
-        topics_in=["itaas.catalog"],
         jobs=jobs,
         timers=timers,
     )

@@ -39,12 +39,6 @@ def test_every_consumer_reads_every_payload_it_listens_to(app: str, handler: Han
         handler.model.model_validate(payload)
 
 
-@pytest.mark.parametrize(("app", "handler"), HANDLERS, ids=[f"{app}:{h.call.__name__}" for app, h in HANDLERS])
-def test_a_consumer_subscribes_to_the_topics_of_what_it_handles(app: str, handler: Handler) -> None:
-    topics = set(definition_of(app).all_topics_in())
-    assert {model.event.topic for name, model in PUBLISHED.items() if handler.takes(name)} <= topics
-
-
 def test_a_projection_names_the_tables_that_a_rebuild_empties() -> None:
     nameless = {f"{app}:{h.call.__name__}" for app, h in HANDLERS if h.kind == "projection" and not h.tables}
     # The archive is filled up again, never emptied: its stream ids are what subscribers resume from.

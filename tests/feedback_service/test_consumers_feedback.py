@@ -133,5 +133,5 @@ async def test_projections_take_the_higher_sequence_and_can_be_rebuilt(world: Wo
             service = await session.get_one(KnownService, world.service_id)
         assert (known.name, known.sequence, service.sequence) == ("Newer", 5, 8)
         await rebuild(
-            runtime.database, definition.all_consumers(), definition.all_topics_in(), runtime.event_log, lambda _: None
+            runtime.database, definition.all_consumers(), definition.topics_read(), runtime.event_log, lambda _: None
         )

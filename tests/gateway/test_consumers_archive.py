@@ -87,7 +87,7 @@ async def test_a_rebuild_fills_gaps_and_moves_nothing(gateway: ServiceHarness) -
         await session.execute(delete(ArchivedEvent).where(ArchivedEvent.stream_id == before[1].stream_id))
         await session.execute(delete(InboxRow))
     runtime = gateway.runtime
-    topics = list(definition.topics_in)
+    topics = definition.topics_read()
     await rebuild(runtime.database, definition.all_consumers(), topics, runtime.event_log, lambda count: None)
     after = await archived(gateway)
     assert [event.data["number"] for event in after] == [0, 2, 1]
