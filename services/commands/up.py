@@ -90,6 +90,4 @@ async def _say_where_to_look(url: str, data_dir: Path) -> None:
     typer.echo(f"  {url}/              what this is")
     typer.echo(f"  {url}/docs          the API, to read and to try: paste a token under Authorize")
     typer.echo(f"  {url}/openapi.json  the same for programs")
-    typer.echo(
-        f"  itaas loop --url {url} --data-dir {data_dir}\n                        the whole value loop, step by step"
-    )
+    typer.echo(f"\n  the whole value loop, step by step: itaas loop --url {url} --data-dir {data_dir}")
