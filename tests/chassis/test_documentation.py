@@ -16,7 +16,7 @@ def test_the_tables_are_the_codes() -> None:
 def test_the_make_targets_it_names_are_there_and_listed() -> None:
     makefile = (ROOT / "Makefile").read_text()
     listed = set(re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.MULTILINE))
-    assert set(re.findall(r"`?make ([a-z-]+)", README)) <= listed
+    assert set(re.findall(r"(?:`|^)make ([a-z-]+)", README, flags=re.MULTILINE)) <= listed
     phony = set(re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)[0].split())
     assert phony == listed
 
