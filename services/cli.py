@@ -39,6 +39,10 @@ def main() -> None:
         app()
     except (ConfigurationError, Refusal, LookupError, ConnectionError, OSError) as error:
         fail(error)
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in ("sqlalchemy", "sqlite3", "asyncpg", "kafka"):
+            raise  # a defect: its traceback is what mends it
+        fail(RuntimeError(str(getattr(error, "orig", None) or error).splitlines()[0]))
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -5,8 +5,8 @@ This is where the implementation is picked: SQLite and the embedded log, or Post
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import APIRouter
 from sqlalchemy import MetaData
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
 
 from services import audit  # noqa: F401  # hooks itself into every session
@@ -81,9 +82,11 @@ async def opened_event_log(settings: Settings) -> AsyncIterator[EventLog]:
     if settings.kafka_bootstrap_servers is None:
         from services.events.embedded_log import EmbeddedLog
 
-        embedded = EmbeddedLog(f"sqlite+aiosqlite:///{settings.itaas_data_dir.absolute() / 'events.db'}")
-        await embedded.open()
-        await embedded.create_topics(all_topics())
+        url = f"sqlite+aiosqlite:///{settings.itaas_data_dir.absolute() / 'events.db'}"
+        embedded = EmbeddedLog(url)
+        with _damage_named(url):
+            await embedded.open()
+            await embedded.create_topics(all_topics())
         await embedded.prune()
         log = embedded
     else:
@@ -119,7 +122,8 @@ class Runtime:
             if event_log is None:
                 event_log = await stack.enter_async_context(opened_event_log(self.settings))
             self.event_log = event_log
-            await self._bring_up_to_date()
+            with _damage_named(self.database.url):
+                await self._bring_up_to_date()
             name = self.definition.name
             self.relay = Relay(name, self.database, self.event_log)
             worker = Worker(name, self.database, self.definition.jobs, self.definition.timers)
@@ -142,6 +146,17 @@ class Runtime:
             raise ConfigurationError(
                 f"the {definition.name} database lacks {len(todo)} migrations: run `itaas migrate` first"
             )
+
+
+@contextmanager
+def _damage_named(url: str) -> Iterator[None]:
+    """A file that is no database, or a broken one, is told to the operator by its name and in one line."""
+    try:
+        yield
+    except DBAPIError as error:
+        place = make_url(url)
+        what = place.database if url.startswith("sqlite") else f"{place.host}:{place.port}/{place.database}"
+        raise ConfigurationError(f"{what}: {str(error.orig).splitlines()[0]}") from error
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:

@@ -21,7 +21,7 @@ class ConfigurationError(Exception):
 class Settings(BaseSettings):
     """Read from the environment; unknown variables are not ours and are ignored."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     itaas_data_dir: Path = Field(
         Path(".itaas"), description="Embedded mode: folder of the SQLite files, the event log and the keys"

@@ -7,8 +7,10 @@ On SQLite there is exactly one writer connection (BEGIN IMMEDIATE), for which tr
 their own; with 32 writers SQLite spends its time on lock time-outs instead (FINDINGS: 500 against 6,000 commits/s).
 """
 
+import errno
+import hashlib
+import socket
 import sqlite3
-import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,8 +32,10 @@ WRITER_WAIT_SECONDS = 15
 MAX_OPEN_TRANSACTIONS = 1_000
 
 _SQLITE_OUTAGES = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_PROTOCOL")
+_EXHAUSTED = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENETUNREACH, errno.EHOSTUNREACH}
+)
 READ, WRITE = "BEGIN", "BEGIN IMMEDIATE"
-AFTER_COMMIT = "itaas_after_commit"
 _CLAIMS = "itaas_claims"
 
 
@@ -88,22 +92,20 @@ class Database:
         finally:
             self._open -= 1
             self._claimed -= session.info.pop(_CLAIMS, set())
-        for wake in session.info.get(AFTER_COMMIT, ()):
-            wake()
         for wake in self.on_commit:
             wake()
 
-    async def claim(self, session: AsyncSession, key: str) -> bool:
-        """Take `key` until this transaction ends; False if another open transaction holds it."""
-        number = zlib.crc32(key.encode()) | (zlib.adler32(key.encode()) << 32)
+    async def claim(self, session: AsyncSession, key: str, *, held_by: AsyncSession | None = None) -> bool:
+        """Take `key` until this transaction ends; False if another open one has it (`held_by` does not count)."""
+        number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], signed=True)
         if self.is_sqlite:
+            mine = session.info.setdefault(_CLAIMS, set())
             if number in self._claimed:
-                return False
+                return number in mine or (held_by is not None and number in held_by.info.get(_CLAIMS, ()))
             self._claimed.add(number)
-            session.info.setdefault(_CLAIMS, set()).add(number)
+            mine.add(number)
             return True
-        signed = number - (1 << 64) if number >= 1 << 63 else number
-        return bool(await session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": signed}))
+        return bool(await session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": number}))
 
     async def ping(self) -> None:
         async with self.reading() as session:
@@ -112,11 +114,6 @@ class Database:
     async def close(self) -> None:
         await self._writer.dispose()
         await self._reader.dispose()
-
-
-def after_commit(session: AsyncSession, wake: Callable[[], None]) -> None:
-    """Call `wake` once the transaction of `session` is committed; never if it is rolled back."""
-    session.info.setdefault(AFTER_COMMIT, []).append(wake)
 
 
 def is_outage(error: BaseException) -> bool:
@@ -129,7 +126,10 @@ def is_outage(error: BaseException) -> bool:
             or isinstance(error, OperationalError | InterfaceError)
             or getattr(error.orig, "sqlstate", None) in {"40001", "40P01", "53300", "57P01", "57P03", "53100"}
         )
-    return isinstance(error, Unavailable | PoolTimeout | OSError)  # OSError: ConnectionError and TimeoutError too
+    if isinstance(error, Unavailable | PoolTimeout | ConnectionError | TimeoutError | socket.gaierror):
+        return True
+    # Of the other errors of the operating system only exhaustion: a file that is missing stays missing.
+    return isinstance(error, OSError) and error.errno in _EXHAUSTED
 
 
 @asynccontextmanager

@@ -17,8 +17,6 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
-# What one value may hold: 38 digits before the point and 30 behind it are far beyond any bill.
-MAX_DIGITS = 68
 _WIDE = decimal.Context(prec=200, traps=[decimal.Inexact, decimal.InvalidOperation])
 
 
@@ -63,7 +61,9 @@ class UtcInstant(types.TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError(f"{value} has no time zone")
         instant = value.astimezone(UTC)
-        return instant if dialect.name == "postgresql" else instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        # Not strftime: it does not pad the years before 1000, which then neither sort nor read back.
+        text = instant.replace(tzinfo=None).isoformat(timespec="microseconds")
+        return instant if dialect.name == "postgresql" else f"{text}Z"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:

@@ -9,7 +9,7 @@ One event is one transaction: inbox row, handlers, outbox rows. What happens to 
 |---|---|
 | they return | committed, with the inbox row |
 | an outage (database, another service) | nothing kept; its partition pauses, and again, as long as it lasts |
-| NotYet | the same, for `NOT_YET_SECONDS`; then refused |
+| NotYet | the same, for `NOT_YET_SECONDS` in which nothing else is left to read; then refused |
 | a Refusal, or data that the handler's model refuses | dead letter |
 | a lost race (StaleWrite, AlreadyThere), or any other exception (a defect) | tried `ATTEMPTS` times; then dead letter |
 """
@@ -25,7 +25,7 @@ from uuid import UUID
 
 import structlog
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import context, metrics
@@ -44,6 +44,7 @@ log = structlog.get_logger("itaas.consumer")
 
 M = TypeVar("M", bound=BaseModel)
 NOT_YET_SECONDS = 60.0
+LONGEST_NOT_YET_SECONDS = 900.0  # two events that wait for each other may not wait for ever
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
@@ -125,7 +126,8 @@ async def project(
     session: AsyncSession, table: type[Projection], event: Delivery[Any], values: Mapping[str, Any]
 ) -> bool:
     """Upsert the row `event.subject` of a projection; False if it already shows this sequence or a later one."""
-    row = await session.get(table, event.subject, populate_existing=True)
+    # Locked, since a rebuild or a replay may write beside the consumer; SQLite has one writer anyway.
+    row = await session.get(table, event.subject, populate_existing=True, with_for_update=True)
     if row is None:
         session.add(table(id=event.subject, sequence=event.sequence, seen_at=event.time, **values))
         await session.flush()
@@ -158,7 +160,7 @@ class Consumer:
         self._log = event_log
         self._paused_until: dict[Partition, float] = {}
         self._pause_seconds: dict[Partition, float] = {}
-        self._first_tried: dict[tuple[Partition, int], float] = {}
+        self._not_yet_since: dict[tuple[Partition, int], float] = {}
         self._attempts: dict[tuple[Partition, int], int] = {}
         self.healthy = False
 
@@ -228,18 +230,21 @@ class Consumer:
             metrics.EVENTS_CONSUMED.labels(self.app, envelope.type, outcome).inc()
         except Exception as error:
             # The table in this module's docstring decides; nothing that a handler raises may stop the consumer.
-            if not self._is_final(place, error):
+            if not await self._is_final(place, error):
                 return False
             await self.refuse(record, reason_of(error))
-        self._first_tried.pop(place, None)
+        self._not_yet_since.pop(place, None)
         self._attempts.pop(place, None)
         return True
 
-    def _is_final(self, place: tuple[Partition, int], error: Exception) -> bool:
-        now = asyncio.get_running_loop().time()
-        waited = now - self._first_tried.setdefault(place, now)
+    async def _is_final(self, place: tuple[Partition, int], error: Exception) -> bool:
         if isinstance(error, NotYet):
-            return waited >= NOT_YET_SECONDS
+            now = asyncio.get_running_loop().time()
+            waited = now - self._not_yet_since.setdefault(place, now)
+            if waited < NOT_YET_SECONDS:
+                return False
+            return waited >= LONGEST_NOT_YET_SECONDS or not await self._has_more_to_read(place[0].topic)
+        self._not_yet_since.pop(place, None)  # what it waits for was held up as well: the wait starts anew
         if is_outage(error):
             log.warning("an event waits for an outage to end", app=self.app, error=str(error))
             return False
@@ -251,11 +256,22 @@ class Consumer:
             log.exception("a handler failed", app=self.app, partition=str(place[0]), offset=place[1])
         return self._attempts[place] >= ATTEMPTS
 
+    async def _has_more_to_read(self, but: str) -> bool:
+        """Whether another topic still holds something unread: what an event waits for may be there."""
+        for topic in self._topics:
+            if topic != but:
+                committed = await self._log.committed(self.group, topic)
+                if any(committed.get(partition, 0) < end for partition, end in (await self._log.ends(topic)).items()):
+                    return True
+        return False
+
     async def refuse(self, record: Record, reason: str) -> None:
         """Put the record among the dead letters (table and topic), once, in one transaction."""
         topic = f"itaas.dlq.{self.app}"
         place = record.partition
-        headers = record.headers | {
+        key, reason = _storable(record.key), _storable(reason)
+        given = {_storable(name): _storable(text) for name, text in record.headers.items()}
+        headers = given | {
             "itaas-dlq-reason": reason,
             "itaas-dlq-topic": place.topic,
             "itaas-dlq-partition": str(place.number),
@@ -273,14 +289,14 @@ class Consumer:
                                     topic=place.topic,
                                     partition=place.number,
                                     offset=record.offset,
-                                    key=record.key,
-                                    headers=record.headers,
+                                    key=key,
+                                    headers=given,
                                     value=record.value,
                                     reason=reason,
                                     refused_at=utc_now(),
                                 )
                             )
-                            enqueue(session, Message(topic, record.key, headers, record.value))
+                            enqueue(session, Message(topic, key, headers, record.value))
                 metrics.DEAD_LETTERS.labels(self.app).inc()
                 log.error("an event was refused", app=self.app, reason=reason, **{"from": headers["itaas-dlq-topic"]})
                 return
@@ -314,6 +330,11 @@ async def call(session: AsyncSession, handlers: list[Handler], envelope: Envelop
         )
         await handler.call(session, delivery, utc_now())
     await session.flush()
+
+
+def _storable(text: str) -> str:
+    """What a stranger put into a key or a header, without what no database takes for text."""
+    return "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
 
 
 def reason_of(error: Exception) -> str:
@@ -359,8 +380,7 @@ async def rebuild(
     with context.entered(context.WorkContext(*(str(uuid7()),) * 3)):
         async with database.transaction() as session:
             for table in {table for handler in projections for table in handler.tables}:
-                for row in await session.scalars(select(table)):
-                    await session.delete(row)
+                await session.execute(delete(table))
     applied = 0
     for topic in topics:
         async for record in event_log.read(topic, until=ends[topic]):
@@ -369,9 +389,7 @@ async def rebuild(
                 matching = [handler for handler in projections if handler.takes(envelope.type)]
                 if not matching:
                     continue
-                with context.entered(_context_of(envelope)):
-                    async with database.transaction() as session:
-                        await call(session, matching, envelope)
+                await _apply(database, matching, envelope)
             except (Refusal, ValidationError) as error:
                 if is_outage(error):
                     raise
@@ -380,6 +398,19 @@ async def rebuild(
             applied += 1
             report(applied)
     return applied
+
+
+async def _apply(database: Database, handlers: list[Handler], envelope: Envelope) -> None:
+    """Apply an event to projections that a running consumer may be writing as well."""
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            with context.entered(_context_of(envelope)):
+                async with database.transaction() as session:
+                    await call(session, handlers, envelope)
+            return
+        except (StaleWrite, AlreadyThere):
+            if not left:
+                raise
 
 
 def _context_of(envelope: Envelope) -> context.WorkContext:

@@ -16,6 +16,9 @@ from cloudevents.core.v1.event import CloudEvent
 
 from services.errors import Invalid
 
+# Wide enough for any fact of an organisation, narrow enough that no time zone leads out of the calendar.
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
+
 
 class MalformedEvent(Invalid): ...
 
@@ -95,6 +98,8 @@ def from_message(key: str, headers: dict[str, str], value: bytes) -> Envelope:
     time = attributes.get("time")
     if not isinstance(time, datetime):
         raise MalformedEvent("time is missing")
+    if not EARLIEST_YEAR <= time.year <= LATEST_YEAR:
+        raise MalformedEvent(f"time {time.isoformat()} is not of this age")
     return Envelope(
         id=event.get_id(),
         source=event.get_source(),

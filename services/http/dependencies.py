@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.clock import utc_now
 from services.http.idempotency import claim
+from services.identity.access import authenticate
+from services.identity.principal import Principal
 
 
 async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
@@ -21,7 +23,10 @@ async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def _writing(request: Request) -> AsyncIterator[AsyncSession]:
+async def _writing(
+    request: Request, principal: Annotated[Principal, Depends(authenticate)]
+) -> AsyncIterator[AsyncSession]:
+    # Whoever writes is known first: a stranger opens no transaction, wherever the route names its session.
     database = request.app.state.runtime.database
     async with database.transaction() as session:
         request.state.write_session = session

@@ -77,6 +77,10 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
                 operation.setdefault("parameters", []).append(_CORRELATION)
             if method == "post":
                 operation["parameters"].append(_KEY)
+            else:
+                for parameter in operation["parameters"]:
+                    if parameter["name"] == "if-match":
+                        parameter["required"] = True
     return document
 
 

@@ -3,7 +3,7 @@
 PUT, PATCH and DELETE require If-Match (428 where it is missing); POST actions accept it.
 """
 
-from collections.abc import Callable
+import re
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Response
@@ -12,6 +12,8 @@ from services.db.aggregate import Aggregate, is_changed, touch
 from services.errors import Fault, Invalid, PreconditionFailed, PreconditionRequired
 
 A = TypeVar("A", bound=Aggregate)
+NO_VERSION = -1
+_ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 
 
 class IfMatchMissing(PreconditionRequired): ...
@@ -45,12 +47,12 @@ def _if_match(
         return None
     versions = set()
     for tag in if_match.split(","):
-        number = tag.strip().removeprefix("W/").strip('"')
-        if not number.isascii() or not number.isdigit() or len(number) > 18:
-            raise EtagNotReadable(
-                f"If-Match {if_match!r} is none of our ETags", faults=[Fault("If-Match", 'looks like "3"')]
-            )
-        versions.add(int(number))
+        found = _ETAG.fullmatch(tag.strip())
+        if found is None:
+            raise EtagNotReadable(f"If-Match {if_match!r} is no ETag", faults=[Fault("If-Match", 'looks like "3"')])
+        weak, number = found.groups()
+        # If-Match compares strongly: a weak tag, or one that is not ours, matches no version.
+        versions.add(int(number) if not weak and number.isdigit() and len(number) <= 18 else NO_VERSION)
     return frozenset(versions)
 
 
@@ -66,7 +68,6 @@ def _required_if_match(
 Etag = Annotated[_EtagSetter, Depends(_etag)]
 IfMatch = Annotated[frozenset[int] | None, Depends(_if_match)]
 RequiredIfMatch = Annotated[frozenset[int] | None, Depends(_required_if_match)]
-Tag = Callable[[A], A]
 
 
 def check_version(aggregate: Aggregate, if_match: frozenset[int] | None) -> None:

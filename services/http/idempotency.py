@@ -8,7 +8,8 @@ The answer is stored in the transaction of the effect itself, so neither can be 
     still in flight           409
 
 Kept are answers and refusals of the route's own rules. A 401, 403, 412, 428, 429 or 5xx is not kept: the same
-request may rightly be answered otherwise later. The key is scoped to principal, method and path.
+request may rightly be answered otherwise later. The key is scoped to principal, method and path; an answer is
+replayed only to a token with the same rights as the first one's.
 """
 
 import hashlib
@@ -17,24 +18,30 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import Request, Response
-from sqlalchemy import delete, insert
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.clock import utc_now
 from services.db.chassis_tables import IdempotencyRecord
 from services.db.database import Database
-from services.errors import Conflict, Fault, Invalid, Refusal
+from services.db.upsert import upsert
+from services.errors import Conflict, Fault, Forbidden, Invalid, Refusal
 from services.http.problems import answer, describe, status_of
+from services.identity.principal import Principal
 
 KEPT_FOR = timedelta(hours=24)
 _NOT_KEPT = frozenset({401, 403, 412, 428, 429})
 _KEPT_HEADERS = ("content-type", "etag", "location", "link")
+_RIGHTS = "itaas-rights"  # kept beside the headers, never sent
 
 
 class IdempotencyKeyReused(Invalid): ...
 
 
 class StillInFlight(Conflict): ...
+
+
+class RightsHaveChanged(Forbidden): ...
 
 
 class IdempotencyKeyNotReadable(Invalid): ...
@@ -49,15 +56,16 @@ async def run_once(
             "Idempotency-Key must be 1 to 255 printable characters", faults=[Fault("Idempotency-Key", "see RFC draft")]
         )
     database = request.app.state.runtime.database
-    caller = hashlib.sha256(request.headers.get("authorization", "").encode()).hexdigest()
-    if (principal := await _principal_or_none(request)) is not None:
-        caller = principal
+    principal = await _principal_or_none(request)
+    if principal is None:
+        return await route(request)  # which refuses the stranger, in its own words
+    rights = _rights(principal)
     path = request.scope["path"] + "?" + request.url.query
-    scope = hashlib.sha256("\n".join((caller, request.method, path, key)).encode()).hexdigest()
+    scope = hashlib.sha256("\n".join((principal.person_id, request.method, path, key)).encode()).hexdigest()
     async with database.reading() as session:
         if (kept := await _kept(session, scope)) is not None:
-            return _replay(kept, body_sha256)
-    request.state.idempotency = (scope, body_sha256)  # for `claim`, in the route's own transaction
+            return _replay(kept, body_sha256, rights)
+    request.state.idempotency = (scope, body_sha256, rights)  # for `claim`, in the route's own transaction
     try:
         response = await route(request)
     except _AnsweredMeanwhile as meanwhile:
@@ -68,23 +76,25 @@ async def run_once(
         response = answer(describe(refusal, instance=request.scope["path"]))
         if (written := _write_session(request)) is not None:
             await written.rollback()
+            # The rollback may have let go of the key: if somebody else took it meanwhile, theirs is the answer to keep.
             async with database.transaction() as session:
-                await _keep(session, scope, body_sha256, response)
+                if await database.claim(session, scope, held_by=written) and await _kept(session, scope) is None:
+                    await _keep(session, scope, body_sha256, rights, response)
         return response
     if response.status_code < 400 and (written := _write_session(request)) is not None:
-        await _keep(written, scope, body_sha256, response)
+        await _keep(written, scope, body_sha256, rights, response)
     return response
 
 
 async def claim(request: Request, database: Database, session: AsyncSession) -> None:
     """Hold the request's key, if it has one, until `session`'s transaction ends. Raises StillInFlight."""
-    scope, body_sha256 = getattr(request.state, "idempotency", (None, None))
-    if scope is None or body_sha256 is None:
+    if (asked := getattr(request.state, "idempotency", None)) is None:
         return
+    scope, body_sha256, rights = asked
     if not await database.claim(session, scope):
         raise StillInFlight("a request with this Idempotency-Key is still in flight")
     if (kept := await _kept(session, scope)) is not None:  # it ended between the first look and the claim
-        raise _AnsweredMeanwhile(_replay(kept, body_sha256))
+        raise _AnsweredMeanwhile(_replay(kept, body_sha256, rights))
 
 
 class _AnsweredMeanwhile(Exception):
@@ -96,15 +106,21 @@ def _write_session(request: Request) -> AsyncSession | None:
     return getattr(request.state, "write_session", None)
 
 
-async def _principal_or_none(request: Request) -> str | None:
+async def _principal_or_none(request: Request) -> Principal | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         return None
     try:
-        principal = await request.app.state.runtime.verifier.principal(token.strip())
+        principal: Principal = await request.app.state.runtime.verifier.principal(token.strip())
     except Refusal:
         return None
-    return str(principal.person_id)
+    return principal
+
+
+def _rights(principal: Principal) -> str:
+    """What the caller's token allows, in short: an answer is replayed only to whom it could be given."""
+    parts = [*sorted(principal.roles), *sorted(map(str, principal.business_units))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 async def _kept(session: AsyncSession, scope: str) -> IdempotencyRecord | None:
@@ -112,22 +128,27 @@ async def _kept(session: AsyncSession, scope: str) -> IdempotencyRecord | None:
     return None if record is None or record.expires_at <= utc_now() else record
 
 
-def _replay(kept: IdempotencyRecord, body_sha256: str) -> Response:
+def _replay(kept: IdempotencyRecord, body_sha256: str, rights: str) -> Response:
+    headers = dict(kept.headers)
+    if headers.pop(_RIGHTS) != rights:
+        raise RightsHaveChanged("your token's roles or business units are not those that this key was first used with")
     if kept.body_sha256 != body_sha256:
         raise IdempotencyKeyReused(
             "this Idempotency-Key was used with another body", faults=[Fault("Idempotency-Key", "use a new key")]
         )
-    return Response(kept.body, kept.status, kept.headers | {"Idempotency-Replayed": "true"})
+    return Response(kept.body, kept.status, headers | {"Idempotency-Replayed": "true"})
 
 
-async def _keep(session: AsyncSession, scope: str, body_sha256: str, response: Response) -> None:
+async def _keep(session: AsyncSession, scope: str, body_sha256: str, rights: str, response: Response) -> None:
     values: dict[str, Any] = {
         "scope": scope,
         "body_sha256": body_sha256,
         "status": response.status_code,
-        "headers": {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
+        "headers": {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+        | {_RIGHTS: rights},
         "body": bytes(response.body),
         "expires_at": utc_now() + KEPT_FOR,
     }
-    await session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.scope == scope))  # an expired one
-    await session.execute(insert(IdempotencyRecord).values(values))
+    old = delete(IdempotencyRecord).where(IdempotencyRecord.scope == scope, IdempotencyRecord.expires_at <= utc_now())
+    await session.execute(old)
+    await session.execute(upsert(session, IdempotencyRecord).values(values).on_conflict_do_nothing())

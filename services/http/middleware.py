@@ -5,6 +5,7 @@ import time
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services import context, metrics
@@ -55,9 +56,13 @@ class Edge:
                 if b"%00" in scope.get("raw_path", b"") or b"%00" in scope["query_string"]:
                     raise NulRefused("the path or the query holds NUL, which is no text")
                 await self._app(scope, receive, send_with_id)
+            except ClientDisconnect:
+                status = status or 499  # nobody is there to be answered; 499 is nginx's word for it
             except Exception as error:
                 # The last line of defence: an outage below is a 503, a defect a 500, and neither tells of the inside.
-                if not is_outage(error) and not isinstance(error, Refusal):
+                if is_outage(error):
+                    log.warning("a request met an outage", app=self._name, path=scope["path"], error=str(error))
+                elif not isinstance(error, Refusal):
                     log.exception("a request failed", app=self._name, path=scope["path"])
                 if status:
                     raise  # half an answer is out: the server cuts the connection, which the client can tell

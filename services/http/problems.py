@@ -33,6 +33,7 @@ STATUS: Mapping[type[errors.Refusal], int] = {
     errors.TooMany: 429,
     errors.Unavailable: 503,
 }
+MOST_FAULTS = 50  # that an answer names: enough to mend a form by, too few to flood anybody
 RETRY_AFTER_SECONDS = {503: "2", 429: "1"}
 
 
@@ -86,7 +87,10 @@ def install(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        faults = [_fault(fault) for fault in error.errors()]
+        found = error.errors()
+        faults = [_fault(fault) for fault in found[:MOST_FAULTS]]
+        if len(found) > MOST_FAULTS:
+            faults.append({"pointer": "", "message": f"and {len(found) - MOST_FAULTS} faults more"})
         first = ": ".join(part for part in faults[0].values() if part) if faults else "the request is not valid"
         return answer(_problem("RequestNotValid", 422, first, faults, _instance(request)))
 

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, BinaryIO, cast
 
 from fastapi import Depends, Request
-from starlette.requests import ClientDisconnect
 
 from services.errors import TooLarge
 
@@ -54,10 +53,8 @@ async def spool(request: Request, *, limit: int) -> SpooledUpload:
                 await asyncio.to_thread(file.write, block)
             else:
                 file.write(block)
-    except BaseException as error:
+    except BaseException:
         file.close()
-        if isinstance(error, ClientDisconnect):
-            raise UploadTooLarge("the client went away before the upload was complete") from error
         raise
     return SpooledUpload(file, size, digest.hexdigest(), request.headers.get("content-encoding"))
 

@@ -8,9 +8,11 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
+from services.clock import utc_now
+from services.db import Database
 from services.db.chassis_tables import DeadLetter, InboxRow
 from services.errors import Conflict, Unavailable
-from services.events import NotYet, consumers
+from services.events import Delivery, NotYet, consumers, project
 from services.events.envelope import Message
 from services.testing import ServiceHarness
 from tests.chassis import toy
@@ -133,6 +135,55 @@ async def test_a_parent_that_never_comes_is_a_dead_letter(
     await service.deliver(MADE, subject=uuid4(), data={"name": "orphan"})
     [letter] = await letters(service)
     assert letter.reason == "NotYet: its parent has not arrived"
+
+
+async def test_an_outage_does_not_use_up_the_wait_for_a_parent(
+    service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "NOT_YET_SECONDS", 1.0)
+    toy.failures["child"] = Unavailable("away")
+    child = await service.deliver(MADE, subject=uuid4(), data={"name": "child"}, wait=False)
+    await asyncio.sleep(1.3)
+    toy.failures["child"] = NotYet("its parent has not arrived")
+    await asyncio.sleep(0.5)
+    toy.failures.clear()
+    await service.consumed("itaas.catalog")
+    assert toy.handled == [child]
+    assert await letters(service) == []
+
+
+async def test_a_stranger_cannot_make_a_letter_that_cannot_be_kept(service: ServiceHarness) -> None:
+    poison = Message("itaas.catalog", "k\0y", {"ce_id": "a\0b", "ce_type": MADE, "content-type": "x\0"}, b"\0\xff")
+    await service.runtime.event_log.append([poison])
+    good = await service.deliver(MADE, subject=uuid4(), data={"name": "good"})
+    [letter] = await letters(service)
+    assert letter.value == b"\0\xff"
+    assert "\0" not in letter.key + letter.reason + "".join(letter.headers.values())
+    assert toy.handled == [good]
+
+
+async def test_the_oldest_of_two_projections_writers_does_not_win(postgresql_url: str) -> None:
+    """A rebuild beside a running consumer: whoever commits last, the higher sequence stays."""
+    database = Database(postgresql_url)
+    async with database.writer.begin() as connection:
+        await connection.run_sync(toy.Base.metadata.create_all)
+    subject = uuid4()
+
+    def event(sequence: int) -> Delivery[toy.ThingSeen]:
+        data = toy.ThingSeen(name=f"v{sequence}")
+        return Delivery("i", MADE, "s", subject, sequence, utc_now(), "t", None, None, None, data)
+
+    async def apply(sequence: int, pause: float) -> None:
+        async with database.transaction() as session:
+            await project(session, toy.KnownThing, event(sequence), {"name": f"v{sequence}"})
+            await asyncio.sleep(pause)
+
+    await apply(1, 0)
+    await asyncio.gather(apply(9, 0.3), apply(5, 0.0))
+    async with database.reading() as session:
+        found = await session.get(toy.KnownThing, subject)
+    assert found is not None and (found.sequence, found.name) == (9, "v9")
+    await database.close()
 
 
 async def test_a_defect_is_tried_again_and_then_put_aside_without_its_words(service: ServiceHarness) -> None:

@@ -143,6 +143,25 @@ async def test_keys_belong_to_their_caller(service: ServiceHarness) -> None:
             assert (answer.status_code, answer.json()["text"]) == (201, person)
 
 
+async def test_an_answer_is_not_replayed_to_a_token_with_other_rights(service: ServiceHarness) -> None:
+    unit = uuid4()
+    body, key = {"text": "mine", "business_unit_id": str(unit)}, {"Idempotency-Key": "k"}
+    async with service.client(["consumer"], [unit], "ann") as ann, service.client(["consumer"], [], "ann") as moved:
+        assert (await ann.post("/v1/notes", json=body, headers=key)).status_code == 201
+        answer = await moved.post("/v1/notes", json=body, headers=key)
+        assert (answer.status_code, answer.json()["type"]) == (403, "urn:itaas:problem:rights-have-changed")
+        again = await ann.post("/v1/notes", json=body, headers=key)
+        assert again.status_code == 201 and "itaas-rights" not in again.headers
+
+
+async def test_a_flood_of_faults_is_answered_shortly(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/notes", json={str(number): 1 for number in range(5_000)})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][-1]["message"] == "and 4951 faults more"
+    answer = await client.post("/v1/notes", json={str(number): 1 for number in range(100_000)})
+    assert (answer.status_code, answer.json()["type"]) == (413, "urn:itaas:problem:too-many-members")
+
+
 async def test_a_key_that_is_none_is_refused(client: httpx.AsyncClient) -> None:
     answer = await client.post("/v1/notes", json={"text": "x"}, headers={"Idempotency-Key": "k" * 256})
     assert answer.json()["type"] == "urn:itaas:problem:idempotency-key-not-readable"
@@ -159,12 +178,14 @@ async def test_a_change_needs_the_version_that_was_read(service: ServiceHarness)
                 ("b", {}),
                 ("b", {"If-Match": "nonsense"}),
                 ("b", {"If-Match": '"77"'}),
+                ("b", {"If-Match": '"somebody-elses"'}),
+                ("b", {"If-Match": f"W/{etag}"}),
                 ("b", {"If-Match": etag}),
                 ("c", {"If-Match": etag}),
                 ("c", {"If-Match": "*"}),
             ]
         ]
-        assert statuses == [428, 422, 412, 200, 412, 200]
+        assert statuses == [428, 422, 412, 412, 412, 200, 412, 200]
         shouted = await client.post(f"{url}/shout", headers={"If-Match": etag})
         assert shouted.status_code == 412
         assert (await client.post(f"{url}/shout")).json()["text"] == "C"
@@ -220,6 +241,22 @@ async def test_an_upload_is_idempotent_too(client: httpx.AsyncClient) -> None:
     assert other.status_code == 422
 
 
+async def test_a_stranger_uploads_nothing(service: ServiceHarness) -> None:
+    taken = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal taken
+        for _ in range(50):
+            taken += 1
+            yield b"x" * 100_000
+
+    transport = httpx.ASGITransport(app=service.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as stranger:
+        answer = await stranger.post("/v1/counts", content=endless())
+    assert answer.status_code == 401
+    assert taken == 0
+
+
 async def test_request_and_correlation_ids_are_taken_only_if_sane(
     client: httpx.AsyncClient, service: ServiceHarness
 ) -> None:
@@ -265,7 +302,13 @@ async def test_what_is_no_text_is_refused_wherever_it_stands(client: httpx.Async
         answer = await client.post("/v1/notes", content=body, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.json()["type"]) == (422, "urn:itaas:problem:text-not-storable")
         assert answer.json()["errors"][0]["pointer"] == pointer
-    for body in (b'{"text": NaN}', b'{"text": "a", "more": [-Infinity]}'):
+    for body in (
+        b'{"text": NaN}',
+        b'{"x": 1e999}',
+        b'{"x": -2E+400}',
+        b'{"x": ' + b"9" * 400 + b".5}",
+        b'{"text": "a", "more": [-Infinity]}',
+    ):
         answer = await client.post("/v1/notes", content=body, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.json()["type"]) == (422, "urn:itaas:problem:number-not-finite")
     for body in (b"\xff\xfe", b"[" * 200_000 + b'"\\u0000"', b'{"text": ' + b"9" * 5_000 + b"}"):

@@ -115,6 +115,11 @@ async def test_instants_are_utc_and_sort_by_time(database: Database) -> None:
         back = list(await session.scalars(select(Line.at).order_by(Line.at)))
     assert back == [moment, later]
     assert all(instant is not None and instant.tzinfo is UTC for instant in back)
+    ancient = datetime(7, 1, 1, tzinfo=UTC)
+    async with database.transaction() as session:
+        session.add(Line(id=4, at=ancient))
+    async with database.reading() as session:
+        assert list(await session.scalars(select(Line.at).order_by(Line.at).limit(1))) == [ancient]
     with pytest.raises(Exception, match="no time zone"):
         async with database.transaction() as session:
             session.add(Line(id=3, at=datetime(2026, 1, 1)))  # naive on purpose

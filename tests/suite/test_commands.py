@@ -46,6 +46,13 @@ def test_a_read_only_data_folder_is_one_line(tmp_path: Path) -> None:
     assert f"the data folder {folder} cannot be written" in refused("up", "--port", "0", "--data-dir", str(folder))
 
 
+@pytest.mark.parametrize("name", ["pricing.db", "events.db"])
+def test_a_damaged_file_is_one_line_that_names_it(tmp_path: Path, name: str) -> None:
+    assert itaas("migrate", ITAAS_DATA_DIR=str(tmp_path)).returncode == 0
+    (tmp_path / name).write_bytes(os.urandom(20_000))
+    assert name in refused("up", "--port", "0", "--data-dir", str(tmp_path))
+
+
 def test_a_token_is_printed_and_nothing_else(tmp_path: Path) -> None:
     done = itaas("token", "--role", "finance", "--data-dir", str(tmp_path))
     assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", done.stdout)
