@@ -69,14 +69,12 @@ def upgrade() -> None:
         sa.Column("received_at", UtcInstant(), nullable=False),
         sa.PrimaryKeyConstraint("source", "event_id", name=op.f("pk_inbox")),
     )
-    with op.batch_alter_table("inbox", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_inbox_received_at"), ["received_at"], unique=False)
-
     op.create_table(
         "job",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
+        sa.Column("defects", sa.Integer(), nullable=False),
         sa.Column("payload", JsonDocument, nullable=False),
         sa.Column("checkpoint", JsonDocument, nullable=True),
         sa.Column("done", sa.BigInteger(), nullable=False),
@@ -462,9 +460,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_job_state_lease")
 
     op.drop_table("job")
-    with op.batch_alter_table("inbox", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_inbox_received_at"))
-
     op.drop_table("inbox")
     with op.batch_alter_table("idempotency_record", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_idempotency_record_expires_at"))

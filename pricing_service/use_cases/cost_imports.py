@@ -9,9 +9,10 @@ import asyncio
 import gzip
 import hashlib
 import io
+import os
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO, cast
@@ -20,7 +21,7 @@ from uuid import UUID
 from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from pricing_service.domain.focus import CostBasis, CostRow, FocusReader, RowFault, bounded_lines
+from pricing_service.domain.focus import CostBasis, CostRow, EmptyLines, FocusReader, Item, RowFault, bounded_lines
 from pricing_service.tables import CostImport, CostImportFault, CostSnapshot
 from pricing_service.tables import CostRow as CostRowTable
 from pricing_service.work import jobs
@@ -28,14 +29,17 @@ from services.clock import utc_now
 from services.db import exact_sum, touch
 from services.db.chassis_tables import Job
 from services.db.database import is_outage
-from services.errors import Fault, Invalid, Refusal, Unavailable
+from services.errors import Fault, Invalid, Refusal, TooLarge, Unavailable
 from services.http import Upload, plain
 from services.ids import uuid7
 from services.money import exact_total
 from services.work import JobRun
-from services.work.jobs import JobCancelled
+from services.work.jobs import QUEUED, JobCancelled
+from services.work.jobs import RUNNING as AT_WORK
 
 BATCH_ROWS = 2_000
+BATCH_CHARACTERS = 4 << 20
+MAX_UNPACKED_TIMES, MAX_UNPACKED_MORE = 200, 64 << 20
 KEPT_FAULTS = 1_000
 _BLOCK = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -52,6 +56,9 @@ class EncodingNotSupported(Invalid): ...
 
 
 class GzipUnreadable(Invalid): ...
+
+
+class UnpackedTooLarge(TooLarge): ...
 
 
 class NoReadableRows(Invalid): ...
@@ -79,16 +86,18 @@ async def import_costs(run: JobRun) -> dict[str, Any]:
     with tempfile.TemporaryFile() as upload:
         async for block in run.input():
             await asyncio.to_thread(upload.write, block)
-        plain_file = await asyncio.to_thread(_unpacked, cast(BinaryIO, upload))
-        sha256, lines = await asyncio.to_thread(_hashed, plain_file)
+        plain_file, limit = await asyncio.to_thread(_unpacked, cast(BinaryIO, upload))
+        sha256, lines = await asyncio.to_thread(_hashed, plain_file, limit)
+        if run.checkpoint is None:
+            await _clear_up(run, source)
         if run.checkpoint is None and (earlier := await _same_in_force(run, source, basis, sha256)) is not None:
             return await _result(run, earlier, unchanged=True)
         text = io.TextIOWrapper(plain_file, encoding="utf-8-sig", errors="surrogateescape", newline="")
         reader = FocusReader(bounded_lines(text), basis)
         import_id = await _begun(run, source, basis, sha256)
         try:
-            rejected = await _store(run, import_id, iter(reader), lines)
-            await _put_in_force(run, import_id, source, rejected)
+            rejected = await _store(run, import_id, reader, lines)
+            await _put_in_force(run, import_id, source, rejected, lines)
         except (Refusal, JobCancelled) as error:
             if not is_outage(error):
                 await _abandon(run, import_id)
@@ -96,18 +105,28 @@ async def import_costs(run: JobRun) -> dict[str, Any]:
     return await _result(run, import_id, unchanged=False)
 
 
-def _unpacked(upload: BinaryIO) -> BinaryIO:
+def _unpacked(upload: BinaryIO) -> tuple[BinaryIO, int]:
+    """The plain text, and how many bytes of it are believed: columns of costs compress well, but not without end."""
+    size = upload.seek(0, os.SEEK_END)
     upload.seek(0)
     magic = upload.read(2)
     upload.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=upload, mode="rb")) if magic == _GZIP_MAGIC else upload
+    if magic != _GZIP_MAGIC:
+        return upload, size
+    return cast(BinaryIO, gzip.GzipFile(fileobj=upload, mode="rb")), size * MAX_UNPACKED_TIMES + MAX_UNPACKED_MORE
 
 
-def _hashed(file: BinaryIO) -> tuple[str, int]:
+def _hashed(file: BinaryIO, limit: int) -> tuple[str, int]:
     """SHA-256 and number of lines of the plain text; reads it to its end, so that a broken gzip shows here."""
-    digest, lines = hashlib.sha256(), 0
+    digest, lines, size = hashlib.sha256(), 0, 0
     try:
         while block := file.read(_BLOCK):
+            size += len(block)
+            if size > limit:
+                raise UnpackedTooLarge(
+                    f"the gzip file unpacks to more than {limit} bytes, "
+                    f"which is {MAX_UNPACKED_TIMES} times its size and {MAX_UNPACKED_MORE >> 20} MiB"
+                )
             digest.update(block)
             lines += block.count(b"\n")
     except (OSError, EOFError, zlib.error) as error:
@@ -118,7 +137,7 @@ def _hashed(file: BinaryIO) -> tuple[str, int]:
 
 async def _same_in_force(run: JobRun, source: str, basis: CostBasis, sha256: str) -> UUID | None:
     """The import of the same content, if all that it said still counts."""
-    async with run.database.reading() as session:
+    async with run.reading() as session:
         superseded = select(CostSnapshot.import_id).where(CostSnapshot.superseded_by.is_not(None))
         found: UUID | None = await session.scalar(
             select(CostImport.id)
@@ -162,17 +181,19 @@ async def _begun(run: JobRun, source: str, basis: CostBasis, sha256: str) -> UUI
 @dataclass(frozen=True, slots=True)
 class _Batch:
     records: int
+    line: int
     rows: list[dict[str, Any]]
     faults: list[RowFault]
 
 
-async def _store(run: JobRun, import_id: UUID, records: Iterator[tuple[int, CostRow] | RowFault], lines: int) -> int:
+async def _store(run: JobRun, import_id: UUID, reader: FocusReader, lines: int) -> int:
     """Store what is left of the file after the checkpoint, batch by batch; returns the number of rejected rows."""
     assert run.checkpoint is not None
     done, rejected = run.checkpoint["records"], run.checkpoint["rejected"]
     basis = CostBasis(run.payload["cost_basis"])
-    await asyncio.to_thread(_skip, records, done)
-    while (batch := await asyncio.to_thread(_next_batch, records, import_id, basis)).records:
+    items = iter(reader)
+    await asyncio.to_thread(_skip, items, done)
+    while (batch := await asyncio.to_thread(_next_batch, reader, items, import_id, basis)).records:
         kept = batch.faults[: max(KEPT_FAULTS - rejected, 0)]
         async with run.chunk() as session:
             if batch.rows:
@@ -185,7 +206,7 @@ async def _store(run: JobRun, import_id: UUID, records: Iterator[tuple[int, Cost
                 await session.execute(insert(CostImportFault), faults)
             done, rejected = done + batch.records, rejected + len(batch.faults)
             checkpoint = {"import_id": str(import_id), "records": done, "rejected": rejected}
-            run.advance(done=done, total=max(lines - 1, done), checkpoint=checkpoint)
+            run.advance(done=batch.line - 1, total=max(lines, batch.line) - 1, checkpoint=checkpoint)
     return int(rejected)
 
 
@@ -194,15 +215,23 @@ def _skip(records: Iterator[object], count: int) -> None:
         pass
 
 
-def _next_batch(records: Iterator[tuple[int, CostRow] | RowFault], import_id: UUID, basis: CostBasis) -> _Batch:
+def _next_batch(reader: FocusReader, items: Iterator[Item], import_id: UUID, basis: CostBasis) -> _Batch:
+    """What the next chunk stores: so many rows, or fewer where they are long or far apart."""
     rows: list[dict[str, Any]] = []
     faults: list[RowFault] = []
-    for record in islice(records, BATCH_ROWS):
-        if isinstance(record, RowFault):
-            faults.append(record)
+    records, line, enough = 0, 1, reader.characters + BATCH_CHARACTERS
+    for records, item in enumerate(islice(items, BATCH_ROWS), 1):
+        if isinstance(item, EmptyLines):
+            line = item.line
+        elif isinstance(item, RowFault):
+            line = item.line
+            faults.append(item)
         else:
-            rows.append(_columns(import_id, basis, *record))
-    return _Batch(len(rows) + len(faults), rows, faults)
+            line = item[0]
+            rows.append(_columns(import_id, basis, *item))
+        if reader.characters >= enough:
+            break
+    return _Batch(records, line, rows, faults)
 
 
 def _columns(import_id: UUID, basis: CostBasis, line: int, row: CostRow) -> dict[str, Any]:
@@ -210,10 +239,10 @@ def _columns(import_id: UUID, basis: CostBasis, line: int, row: CostRow) -> dict
     return same | {"import_id": import_id, "line": line, "period": str(row.billing_period), "cost": row.cost(basis)}
 
 
-async def _put_in_force(run: JobRun, import_id: UUID, source: str, rejected: int) -> None:
+async def _put_in_force(run: JobRun, import_id: UUID, source: str, rejected: int, lines: int) -> None:
     """The last chunk: the import's snapshots appear, and what they replace goes, in one transaction."""
     async with run.chunk() as session:
-        if not await run.database.claim(session, f"cost-source:{source}"):
+        if not await run.claim(session, f"cost-source:{source}"):
             raise Unavailable(f"another import of {source} is just ending")
         rows, costs, billed, effective = (
             func.count(),
@@ -245,7 +274,7 @@ async def _put_in_force(run: JobRun, import_id: UUID, source: str, rejected: int
         stored.effective_cost = exact_total([group[5] for group in groups])
         stored.periods = [group[0] for group in groups]
         touch(stored)
-        done = stored.rows + rejected
+        done = max(lines - 1, stored.rows + rejected)
         run.advance(done=done, total=done, checkpoint={"import_id": str(import_id), "finished": True})
 
 
@@ -273,16 +302,44 @@ async def _supersede(
 
 async def _abandon(run: JobRun, import_id: UUID) -> None:
     """Nothing of a failed or cancelled import stays but its faults."""
-    async with run.database.transaction() as session:
-        await session.execute(delete(CostRowTable).where(CostRowTable.import_id == import_id))
-        stored = await session.get_one(CostImport, import_id)
-        stored.state = FAILED
-        stored.rejected_count = (run.checkpoint or {}).get("rejected", 0)
-        touch(stored)
+    async with run.chunk(clearing_up=True) as session:
+        await _fail(session, import_id, rejected=(run.checkpoint or {}).get("rejected", 0))
+
+
+async def _fail(session: AsyncSession, import_id: UUID, *, rejected: int) -> None:
+    await session.execute(delete(CostRowTable).where(CostRowTable.import_id == import_id))
+    stored = await session.get_one(CostImport, import_id)
+    stored.state = FAILED
+    stored.rejected_count = rejected
+    touch(stored)
+
+
+async def left_behind(session: AsyncSession, imports: Sequence[CostImport]) -> set[UUID]:
+    """Those of `imports` that are running, but that no job works on: it failed before it could take them back."""
+    running = {stored.id for stored in imports if stored.state == RUNNING}
+    if not running:
+        return running
+    at_work = select(Job.checkpoint).where(Job.kind == "cost-import", Job.state.in_([QUEUED, AT_WORK]))
+    checkpoints = await session.scalars(at_work)
+    return running - {UUID(checkpoint["import_id"]) for checkpoint in checkpoints if checkpoint is not None}
+
+
+async def _clear_up(run: JobRun, source: str) -> None:
+    """Take back what failed imports of the source have left behind; theirs was a job that could not."""
+    of_source = select(CostImport).where(CostImport.source == source, CostImport.state == RUNNING)
+    async with run.reading() as session:
+        if not await left_behind(session, list(await session.scalars(of_source))):
+            return
+    async with run.chunk() as session:
+        if not await run.claim(session, f"cost-source:{source}"):
+            return  # another import of the source is at it, or will be followed by one that is
+        for import_id in await left_behind(session, list(await session.scalars(of_source))):
+            faults = select(func.count()).where(CostImportFault.import_id == import_id)
+            await _fail(session, import_id, rejected=await session.scalar(faults) or 0)
 
 
 async def _result(run: JobRun, import_id: UUID, *, unchanged: bool) -> dict[str, Any]:
-    async with run.database.reading() as session:
+    async with run.reading() as session:
         stored = await session.get_one(CostImport, import_id)
         faults = await faults_of(session, import_id)
     return {

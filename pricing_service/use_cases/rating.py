@@ -74,7 +74,7 @@ async def run_rating(run: JobRun) -> dict[str, Any]:
         "unpriced_count": 0,
     }
     while True:
-        async with run.database.reading() as session:
+        async with run.reading() as session:
             after = None if so_far["unit"] is None else UUID(so_far["unit"])
             unit = await queries.next_chargeable_unit(session, period, after)
             total = await _units(session, period)

@@ -50,7 +50,7 @@ class InboxRow(ChassisBase):
 
     source: Mapped[str] = mapped_column(primary_key=True)
     event_id: Mapped[str] = mapped_column(primary_key=True)
-    received_at: Mapped[datetime] = mapped_column(UtcInstant, index=True)
+    received_at: Mapped[datetime] = mapped_column(UtcInstant)
 
 
 class DeadLetter(ChassisBase):
@@ -84,7 +84,7 @@ class Leased:
 
     lease_until: Mapped[datetime | None] = mapped_column(UtcInstant)
     fence: Mapped[int] = mapped_column(default=0)
-    attempts: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)  # claims; of a job, those since its last checkpoint
 
 
 class Job(Leased, ChassisBase):
@@ -94,6 +94,7 @@ class Job(Leased, ChassisBase):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
     state: Mapped[str]
+    defects: Mapped[int] = mapped_column(default=0)
     payload: Mapped[dict[str, Any]] = mapped_column(JsonDocument)
     checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JsonDocument)
     done: Mapped[int] = mapped_column(BigInteger, default=0)

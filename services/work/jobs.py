@@ -24,7 +24,6 @@ from services.errors import Conflict, NotFound
 from services.ids import uuid7
 
 LEASE_SECONDS = 20  # renewed by a heartbeat; a killed process's jobs go on elsewhere after this
-INPUT_BLOCK_BYTES = 1 << 20
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = "queued", "running", "succeeded", "failed", "cancelled"
 FINISHED = frozenset({SUCCEEDED, FAILED, CANCELLED})
@@ -78,6 +77,7 @@ class Jobs:
             done=0,
             fence=0,
             attempts=0,
+            defects=0,
             cancel_requested=False,
             created_at=utc_now(),
             created_by=work.actor_id,
@@ -106,6 +106,7 @@ async def cancel(session: AsyncSession, job_id: UUID) -> Job:
     job.cancel_requested = True
     if job.state == QUEUED:
         job.state, job.finished_at = CANCELLED, utc_now()
+        await session.execute(delete(JobInput).where(JobInput.job_id == job_id))
     return job
 
 
@@ -115,15 +116,23 @@ class JobRun:
     def __init__(self, database: Database, job: Job) -> None:
         self._database = database
         self._fence = job.fence
+        # A claim counts as soon as it is made: a process that the job kills has no later moment to count it.
+        self.defects, self.claims = job.defects, job.attempts
         self.job_id = job.id
         self.payload: dict[str, Any] = job.payload
         self.checkpoint: dict[str, Any] | None = job.checkpoint
         self.correlation_id = job.correlation_id
         self._progress: dict[str, Any] = {}
 
-    @property
-    def database(self) -> Database:
-        return self._database
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session that reads; all writes of a job go through `chunk`, which knows whether it still has the job."""
+        async with self._database.reading() as session:
+            yield session
+
+    async def claim(self, session: AsyncSession, key: str) -> bool:
+        """Take `key` until the chunk of `session` ends; False if another open transaction holds it."""
+        return await self._database.claim(session, key)
 
     async def input(self) -> AsyncIterator[bytes]:
         """The stored input in blocks, one query each: memory stays flat."""
@@ -144,25 +153,33 @@ class JobRun:
         self._progress |= {name: value for name, value in noted.items() if value is not None}
 
     @asynccontextmanager
-    async def chunk(self) -> AsyncIterator[AsyncSession]:
-        """One transaction of the job. Raises LeaseLost or JobCancelled, and then keeps nothing of the chunk."""
-        async with self._database.transaction() as session:
-            yield session
-            await session.flush()
-            result = await session.execute(
-                update(Job)
-                .where(Job.id == self.job_id, Job.fence == self._fence, Job.state == RUNNING)
-                .values(lease_until=utc_now() + timedelta(seconds=LEASE_SECONDS), **self._progress)
-                .returning(Job.cancel_requested)
-            )
-            cancelled = result.scalar_one_or_none()
-            if cancelled is None:
-                raise LeaseLost(f"job {self.job_id}")
-            if cancelled:
-                raise JobCancelled(f"job {self.job_id}")
-        if "checkpoint" in self._progress:
-            self.checkpoint = self._progress["checkpoint"]
-        self._progress = {}
+    async def chunk(self, *, clearing_up: bool = False) -> AsyncIterator[AsyncSession]:
+        """One transaction of the job. Raises LeaseLost or JobCancelled, and then keeps nothing of the chunk.
+
+        With `clearing_up` it is also committed when the job is to be cancelled: for what takes earlier chunks back.
+        """
+        try:
+            async with self._database.transaction() as session:
+                yield session
+                await session.flush()
+                noted = dict(self._progress)
+                if "checkpoint" in noted:
+                    noted["attempts"] = 1  # of the claims, only this one still counts
+                result = await session.execute(
+                    update(Job)
+                    .where(Job.id == self.job_id, Job.fence == self._fence, Job.state == RUNNING)
+                    .values(lease_until=utc_now() + timedelta(seconds=LEASE_SECONDS), **noted)
+                    .returning(Job.cancel_requested)
+                )
+                cancelled = result.scalar_one_or_none()
+                if cancelled is None:
+                    raise LeaseLost(f"job {self.job_id}")
+                if cancelled and not clearing_up:
+                    raise JobCancelled(f"job {self.job_id}")
+            if "checkpoint" in self._progress:
+                self.checkpoint, self.claims = self._progress["checkpoint"], 1
+        finally:
+            self._progress = {}
 
     async def renew(self) -> bool:
         """Keep the lease through a long chunk; False if it is lost."""
@@ -176,21 +193,23 @@ class JobRun:
 
     async def finish(self, state: str, *, result: Any = None, problem: Any = None) -> bool:
         """Write the last state, unless another process has the job by now."""
+        ended = {"state": state, "result": result, "problem": problem}
         async with self._database.transaction() as session:
             done = await session.execute(
                 update(Job)
                 .where(Job.id == self.job_id, Job.fence == self._fence, Job.state == RUNNING)
-                .values(state=state, result=result, problem=problem, finished_at=utc_now(), lease_until=None)
+                .values(**ended, finished_at=utc_now(), lease_until=None)
             )
             if done.rowcount:  # type: ignore[attr-defined]
                 await session.execute(delete(JobInput).where(JobInput.job_id == self.job_id))
             return bool(done.rowcount)  # type: ignore[attr-defined]
 
-    async def give_back(self, *, after_seconds: float) -> None:
-        """Put it back into the queue for a later try, by whoever comes first."""
+    async def give_back(self, *, after_seconds: float, defect: bool = False) -> None:
+        """Put it back into the queue for a later try, by whoever comes first; this claim no longer counts as one."""
+        counts = {"attempts": self.claims - 1, "defects": self.defects + defect}
         async with self._database.transaction() as session:
             await session.execute(
                 update(Job)
                 .where(Job.id == self.job_id, Job.fence == self._fence, Job.state == RUNNING)
-                .values(lease_until=utc_now() + timedelta(seconds=after_seconds))
+                .values(lease_until=utc_now() + timedelta(seconds=after_seconds), **counts)
             )

@@ -1,10 +1,11 @@
-"""The worker: claims due timers and waiting jobs, one at a time each, and runs them.
+"""The worker: claims due timers and waiting jobs, one at a time each, and runs them; no timer waits for a job.
 
 A claim is a conditional update that sets a lease and raises the fencing number; every later write of the claimant
 names its number, so that one who was only slow, not dead, can no longer write once another has taken over.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -34,9 +35,11 @@ from services.work.timers import Timers
 log = structlog.get_logger("itaas.worker")
 
 LOOK_AGAIN_SECONDS = 1.0
-JOB_ATTEMPTS = 3
+DEFECTS = 3  # a job fails at this one
+CLAIMS = 10  # that a job may be given without getting any further; each was a process that died
 TIMER_LEASE_SECONDS = 60
 LONGEST_TIMER_PAUSE_SECONDS = 3600
+LONGEST_TIMER_PAUSE_EXPONENT = 12  # 2¹² is beyond the longest pause, and 2.0¹⁰²⁴ beyond what a float can hold
 
 
 class Worker:
@@ -45,41 +48,55 @@ class Worker:
         self._database = database
         self._jobs = jobs
         self._timers = timers
-        self._committed = asyncio.Event()
+        # One for each loop: a loop clears its event before it looks, which the other must not miss.
+        self._timers_wanted, self._jobs_wanted = asyncio.Event(), asyncio.Event()
 
     def wake(self) -> None:
         """Called after each commit of this process."""
-        self._committed.set()
+        self._timers_wanted.set()
+        self._jobs_wanted.set()
 
     async def run(self) -> None:
         """Work until cancelled."""
-        if not self._jobs.handlers and not self._timers.handlers:
+        loops = []
+        if self._timers.handlers:
+            loops.append((self.run_due_timer, self._timers_wanted))
+        if self._jobs.handlers:
+            loops.append((self.run_waiting_job, self._jobs_wanted))
+        if not loops:
             return
-        fresh = self._database.is_sqlite
+        if self._database.is_sqlite:
+            while not await self._tried(self._take_back_leases):
+                pass
+        # Not a TaskGroup: it passes only the first cancellation on, and the runtime may have to ask again. With
+        # return_exceptions, since this must not end while one of the loops is still ending.
+        await asyncio.gather(*(self._repeat(work, wanted) for work, wanted in loops), return_exceptions=True)
+
+    async def _repeat(self, work: Callable[[], Awaitable[bool]], wanted: asyncio.Event) -> None:
         while True:
-            self._committed.clear()
-            try:
-                if fresh:
-                    await self._take_back_leases()
-                    fresh = False
-                worked = await self.run_due_timer() or await self.run_waiting_job()
-            except Exception as error:
-                # The rows stay where they are; whatever went wrong, the next look finds them again.
-                tell = log.warning if is_outage(error) else log.exception
-                tell("the worker failed", app=self.app, error=str(error))
-                worked = False
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)
-            if not worked:
+            wanted.clear()
+            if not await self._tried(work):
                 # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the event.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_AGAIN_SECONDS):
-                        await self._committed.wait()
+                        await wanted.wait()
 
-    async def _take_back_leases(self) -> None:
+    async def _tried(self, work: Callable[[], Awaitable[bool]]) -> bool:
+        try:
+            return await work()
+        except Exception as error:
+            # The rows stay where they are; whatever went wrong, the next look finds them again.
+            tell = log.warning if is_outage(error) else log.exception
+            tell("the worker failed", app=self.app, error=str(error))
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            return False
+
+    async def _take_back_leases(self) -> bool:
         """There is one process on SQLite, and it has just started: whoever held a lease is gone."""
         async with self._database.transaction() as session:
             for table in (Job, Timer):
                 await session.execute(update(table).values(lease_until=None).where(table.lease_until.is_not(None)))
+        return True
 
     async def run_due_timer(self) -> bool:
         """Run one due timer; False if none is due."""
@@ -99,7 +116,7 @@ class Worker:
             log.warning("a timer was taken over", app=self.app, kind=timer.kind)
         except Exception as error:
             # It keeps its row and is tried again, later and later; somebody has to be told, nothing may be lost.
-            pause = min(2.0**timer.attempts, LONGEST_TIMER_PAUSE_SECONDS)
+            pause = min(2.0 ** min(timer.attempts, LONGEST_TIMER_PAUSE_EXPONENT), LONGEST_TIMER_PAUSE_SECONDS)
             (log.warning if is_outage(error) else log.exception)("a timer failed", app=self.app, kind=timer.kind)
             async with self._database.transaction() as session:
                 later = {"lease_until": utc_now() + timedelta(seconds=pause)}
@@ -128,6 +145,9 @@ class Worker:
     async def _outcome(self, run: JobRun, job: Job) -> tuple[str | None, Any, Any]:
         from services.http.problems import describe  # the same words for a job's failure as for a request's
 
+        if run.claims > CLAIMS:
+            log.error("a job was given up: its processes died", app=self.app, kind=job.kind, job_id=str(job.id))
+            return FAILED, None, describe(RuntimeError("its processes died"))
         try:
             return SUCCEEDED, await self._jobs.handlers[job.kind](run), None
         except LeaseLost:
@@ -142,8 +162,8 @@ class Worker:
             if isinstance(error, Refusal):
                 return FAILED, None, describe(error)
             log.exception("a job failed", app=self.app, kind=job.kind, job_id=str(job.id))
-            if job.attempts < JOB_ATTEMPTS:
-                await run.give_back(after_seconds=2.0**job.attempts)
+            if run.defects + 1 < DEFECTS:
+                await run.give_back(after_seconds=2.0 ** (run.defects + 1), defect=True)
                 return None, None, None
             return FAILED, None, describe(error)
 

@@ -47,7 +47,7 @@ async def test_an_import_goes_on_where_it_was(tmp_path: Path) -> None:
         await released(second, job_id)
         job = await second.finished_job(job_id)
         assert job.result is not None
-        assert (job.state, job.attempts, job.result["unchanged"]) == ("succeeded", 2, False)
+        assert (job.state, job.fence, job.result["unchanged"]) == ("succeeded", 2, False)
         assert (job.result["rows"], job.result["rejected_count"]) == (15_000, 10)
         assert job.result["effective_cost"] == "1124.92500"  # Σ n/100000 for n < 15,000
         (total,) = (await client.get("/v1/costs?period=2026-10")).json()["totals"]
