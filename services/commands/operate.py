@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.engine import make_url
 
 from services import audit  # noqa: F401  # hooks itself into every session
 from services.db.chassis_tables import DeadLetter
@@ -27,8 +28,8 @@ Echo = Callable[[str], None]
 @asynccontextmanager
 async def _database(settings: Settings, app: str) -> AsyncIterator[Database]:
     url = settings.require_database(app)
-    if settings.embedded and not (settings.itaas_data_dir / f"{app}.db").exists():
-        raise ConfigurationError(f"there is no suite in {settings.itaas_data_dir}: run `itaas up` first")
+    if settings.embedded and not (file := Path(make_url(url).database or "")).exists():
+        raise ConfigurationError(f"there is no suite in {file.parent}: run `itaas up` first")
     database = Database(url)
     try:
         yield database

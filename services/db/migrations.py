@@ -3,9 +3,16 @@
 Every app's own revisions also create the chassis's tables (they are part of its MetaData). On PostgreSQL an
 advisory lock keeps replicas from migrating at once; on SQLite a copy is made first and put back if a revision
 fails. A database that is newer than this code is refused.
+
+    <database>.before-migration.unfinished   the copy while a migration runs; still there afterwards: it was cut off
+    <database>.before-migration              the copy from before the last migration that finished
+
+Both appear, and the copy is put back, by renaming a whole file, so that the machine may stop at any moment. A
+database that is empty or gone beside an unfinished copy is refused: it would be taken for a new one.
 """
 
 import asyncio
+import os
 import re
 import shutil
 import sqlite3
@@ -76,35 +83,84 @@ async def write_revision(database: Database, directory: Path, metadata: MetaData
 
 async def _migrate_sqlite(database: Database, directory: Path, metadata: MetaData, app: str) -> list[str]:
     file = Path(make_url(database.url).database or "")
+    copy = file.with_suffix(".before-migration")
+    unfinished = copy.with_name(copy.name + ".unfinished")
+    was_cut_off = unfinished.exists()
+    if was_cut_off and not (file.exists() and file.stat().st_size):
+        raise _lost(file, unfinished, app)
     async with database.writer.connect() as connection:
         todo = await connection.run_sync(_pending, directory, metadata, app)
         is_new = await connection.scalar(text("SELECT count(*) FROM sqlite_master")) == 0
         await connection.rollback()
-    if not todo:
+    if was_cut_off and is_new:
+        raise _lost(file, unfinished, app)
+    if not todo and not was_cut_off:
         return []
-    copy = file.with_suffix(".before-migration")
-    if not is_new:
-        copy.unlink(missing_ok=True)
-        await asyncio.to_thread(_copy, file, copy)
+    # What a migration that was cut off has changed already is no copy to go back to: the one from before it stays.
+    if not is_new and not (was_cut_off and _tables(file) != _tables(unfinished)):
+        await asyncio.to_thread(_copy, file, unfinished)
     try:
         async with database.writer.connect() as connection:
-            return await connection.run_sync(_upgrade_unguarded, directory, metadata, app)
+            done = await connection.run_sync(_upgrade_unguarded, directory, metadata, app)
     except BaseException:
-        # DDL of several revisions is not one transaction here: put back what was there.
+        # Each revision is a transaction of its own here: put back what was there before the first.
         await database.close()
-        for leftover in (file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
-            leftover.unlink(missing_ok=True)
-        if is_new:
-            file.unlink(missing_ok=True)
-        else:
-            shutil.copyfile(copy, file)
+        _put_back(None if is_new else unfinished, file)
         raise
+    if not is_new:
+        _rename(unfinished, copy)
+    return done
+
+
+def _lost(file: Path, unfinished: Path, app: str) -> ConfigurationError:
+    # What is left of the log belongs to the lost file: SQLite would play it into the copy.
+    return ConfigurationError(
+        f"the {app} database {file} is empty or gone and its last migration did not finish: "
+        f"put the copy from before it back with `rm -f {file}-wal {file}-shm; mv {unfinished} {file}`"
+    )
 
 
 def _copy(file: Path, copy: Path) -> None:
     """Page by page: `VACUUM INTO` sorts the indexes anew and would need our collation."""
-    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+    part = copy.with_name(copy.name + ".new")
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600)
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(part)) as target:
         source.backup(target)
+    shutil.copymode(file, part)
+    _rename(part, copy)
+
+
+def _put_back(copy: Path | None, file: Path) -> None:
+    """Make `file`, which nobody has open, what `copy` is; without a copy it was new and goes."""
+    log = file.with_name(file.name + "-wal")
+    if copy is None or log.exists():
+        # Without its log the file may be torn. Missing, it is refused at the next start should we not get further.
+        file.unlink(missing_ok=True)
+    for leftover in (log, file.with_name(file.name + "-shm")):
+        leftover.unlink(missing_ok=True)
+    if copy is not None:
+        _rename(copy, file)
+
+
+def _rename(file: Path, to: Path) -> None:
+    """In one step and on the disk: `to` is at any moment what it was, or all of `file`."""
+    _sync(file)
+    file.replace(to)
+    _sync(to.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _tables(file: Path) -> list[tuple[str, str | None]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
 def _config(connection: Connection, directory: Path, metadata: MetaData) -> Config:

@@ -1,6 +1,7 @@
 """Bearer tokens: JWTs (RFC 7519) of an OpenID Connect issuer, or of the key in the data folder.
 
-    OIDC_ISSUER set     keys from the issuer's JWKS, fetched when first needed and when an unknown `kid` appears
+    OIDC_ISSUER set     keys from the issuer's JWKS, fetched when first needed, every ten minutes in the background
+                        and when an unknown `kid` appears; while the issuer is away those known serve for a day
     otherwise           an Ed25519 key in <data folder>/keys, made on first start (embedded mode and `make stack`)
 
 Checked here: signature, algorithm (asymmetric ones only: never `none`, never HMAC), issuer, audience, expiry and
@@ -8,17 +9,21 @@ not-before with a minute's leeway. A verified token is remembered by its hash un
 """
 
 import asyncio
+import fcntl
 import hashlib
 import hmac
 import json
 import os
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import httpx
+import structlog
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
@@ -32,6 +37,23 @@ LEEWAY_SECONDS = 60
 LOCAL_ISSUER = "urn:itaas:local"
 _REMEMBERED = 10_000
 _REFETCH_SECONDS = 30  # an unknown `kid` may not make us hammer the issuer
+_REFRESH_SECONDS = 10 * 60  # keys older than this are fetched anew in the background: one may have been withdrawn
+_KEPT_SECONDS = 24 * 3600  # keys older than this are trusted no more
+_FAILURE_SECONDS = 5  # after a fetch that failed, nobody waits for the next one sooner
+_FETCH_SECONDS = 10  # both documents together
+# The issuer is away, or its answer is none. TypeError and AttributeError are what a JWKS of another shape ends in.
+_FETCH_FAULTS = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    TimeoutError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    JoseError,
+)
+
+log = structlog.get_logger("itaas.identity")
 
 
 class TokenRefused(Unauthenticated): ...
@@ -53,12 +75,15 @@ class LocalKeys:
     def __init__(self, folder: Path, *, create: bool) -> None:
         self._file = folder / "signing-key.json"
         self._people = folder / "people.json"
+        self._lock = folder / "keys.lock"
         if not self._file.exists():
             if not create:
                 raise ConfigurationError(f"no OIDC_ISSUER is set and {self._file} does not exist")
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            key = OKPKey.generate_key("Ed25519", {"kid": uuid4().hex, "use": "sig", "alg": "Ed25519"})
-            _write_private(self._file, key.as_dict(private=True))
+            with _locked(self._lock):
+                if not self._file.exists():  # another process may have made it while we waited
+                    key = OKPKey.generate_key("Ed25519", {"kid": uuid4().hex, "use": "sig", "alg": "Ed25519"})
+                    _write_private(self._file, key.as_dict(private=True))
         try:
             self._key = OKPKey.import_key(json.loads(self._file.read_text()))
         except (ValueError, JoseError) as error:
@@ -66,9 +91,6 @@ class LocalKeys:
 
     async def key_set(self, *, fresh: bool = False) -> KeySet:
         return KeySet([self._key])
-
-    def public_jwks(self) -> dict[str, Any]:
-        return {"keys": [self._key.as_dict(private=False)]}
 
     def issue(
         self,
@@ -95,37 +117,57 @@ class LocalKeys:
         return jwt.encode({"alg": "Ed25519", "kid": self._key.kid}, claims, self._key, algorithms=ALGORITHMS)
 
     def _person_id(self, subject: str) -> str:
-        people: dict[str, str] = json.loads(self._people.read_text()) if self._people.exists() else {}
-        if subject not in people:
-            people[subject] = str(uuid4())
-            _write_private(self._people, people)
-        return people[subject]
+        with _locked(self._lock):
+            people: dict[str, str] = json.loads(self._people.read_text()) if self._people.exists() else {}
+            if subject not in people:
+                people[subject] = str(uuid4())
+                _write_private(self._people, people)
+            return people[subject]
 
 
 class OidcKeys:
-    """The keys of an OpenID Connect issuer (its discovery document names the JWKS)."""
+    """The keys of an OpenID Connect issuer (its discovery document names the JWKS).
+
+    There is one fetch at a time, which all who need it wait for together. Known keys are handed out without waiting.
+    """
 
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
         self._keys: KeySet | None = None
-        self._fetched_at = -_REFETCH_SECONDS * 1.0
-        self._lock = asyncio.Lock()
+        self._fetched_at = self._failed_at = float("-inf")  # on the monotonic clock
+        self._fetch: asyncio.Task[None] | None = None
 
     async def key_set(self, *, fresh: bool = False) -> KeySet:
-        async with self._lock:
-            if self._keys is None or (fresh and time.monotonic() - self._fetched_at >= _REFETCH_SECONDS):
-                self._fetched_at = time.monotonic()
-                self._keys = await self._fetch()
-            return self._keys
+        """The known keys, or the issuer's current ones if none are known or `fresh` asks. Raises Unavailable."""
+        now = time.monotonic()
+        age = now - self._fetched_at
+        failed_lately = now - self._failed_at < _FAILURE_SECONDS
+        if self._keys is None or age >= _KEPT_SECONDS or (fresh and age >= _REFETCH_SECONDS):
+            if not failed_lately:
+                # Shielded: a request that is given up must not end the fetch for the others.
+                await asyncio.shield(self._fetch_begun())
+            if self._keys is None or self._failed_at > self._fetched_at:
+                raise Unavailable("the identity provider's keys cannot be fetched; try again shortly")
+        elif age >= _REFRESH_SECONDS and not failed_lately:
+            self._fetch_begun()
+        return self._keys
 
-    async def _fetch(self) -> KeySet:
+    def _fetch_begun(self) -> asyncio.Task[None]:
+        if self._fetch is None or self._fetch.done():
+            self._fetch = asyncio.create_task(self._fetch_keys())
+        return self._fetch
+
+    async def _fetch_keys(self) -> None:
         try:
-            async with httpx.AsyncClient(timeout=5) as client:
+            async with asyncio.timeout(_FETCH_SECONDS), httpx.AsyncClient(timeout=5) as client:
                 discovery = await client.get(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
-                document = await client.get(discovery.raise_for_status().json()["jwks_uri"])
-                return KeySet.import_key_set(document.raise_for_status().json())
-        except (httpx.HTTPError, KeyError, ValueError, JoseError) as error:
-            raise Unavailable("the identity provider's keys cannot be fetched; try again shortly") from error
+                document = await client.get(_jwks_uri(discovery.raise_for_status().json()))
+                self._keys = KeySet.import_key_set(document.raise_for_status().json())
+        except _FETCH_FAULTS as error:
+            self._failed_at = time.monotonic()
+            log.warning("the identity provider's keys cannot be fetched", issuer=self.issuer, error=repr(error))
+        else:
+            self._fetched_at = time.monotonic()
 
 
 class Verifier:
@@ -195,6 +237,13 @@ def build_verifier(settings: Settings) -> Verifier:
     return Verifier(keys, audience=settings.oidc_audience, person_id_key=settings.person_id_key)
 
 
+def _jwks_uri(discovery: Any) -> str:
+    uri = discovery.get("jwks_uri") if isinstance(discovery, dict) else None
+    if not isinstance(uri, str):
+        raise ValueError("the discovery document names no jwks_uri")
+    return uri
+
+
 def _strings(claims: dict[str, Any], name: str) -> list[str]:
     value = claims.get(name, [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -202,8 +251,18 @@ def _strings(claims: dict[str, Any], name: str) -> list[str]:
     return value
 
 
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Alone among all processes and threads that take the same `file`."""
+    with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600)) as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 def _write_private(file: Path, content: dict[str, Any]) -> None:
     temporary = file.with_suffix(".new")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         json.dump(content, out)
+        out.flush()
+        os.fsync(out.fileno())
     temporary.replace(file)

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
@@ -36,6 +36,9 @@ class Issuer:
         self.url = url
         self.keys = [RSAKey.generate_key(2048, {"kid": "one"})]
         self.fetched = 0
+        self.away = False
+        self.takes_seconds = 0.0
+        self.discovery: Any = {"issuer": url, "jwks_uri": f"{url}/keys"}
 
     def token(self, key: Any = None, algorithm: str = "RS256", **claims: Any) -> str:
         now = int(time.time())
@@ -51,12 +54,15 @@ async def issuer() -> AsyncIterator[Issuer]:
     made = Issuer(f"http://127.0.0.1:{bound.getsockname()[1]}")
 
     @app.get("/.well-known/openid-configuration")
-    async def discovery() -> dict[str, Any]:
-        return {"issuer": made.url, "jwks_uri": f"{made.url}/keys"}
+    async def discovery() -> Any:
+        return made.discovery
 
     @app.get("/keys")
     async def keys() -> Any:
         made.fetched += 1
+        await asyncio.sleep(made.takes_seconds)
+        if made.away:
+            return Response(status_code=502)
         return KeySet(made.keys).as_dict(private=False)
 
     with bound:
@@ -154,6 +160,86 @@ async def test_an_issuer_that_is_away_is_an_outage_not_a_bad_token() -> None:
             await verifier.principal("a.b.c")
 
 
+async def test_all_wait_for_one_fetch_and_its_failure_is_remembered(issuer: Issuer) -> None:
+    issuer.away, issuer.takes_seconds = True, 0.3
+    verifier = Verifier(OidcKeys(issuer.url), audience="itaas")
+    began = time.monotonic()
+    answers = await asyncio.gather(
+        *(verifier.principal(issuer.token(jti=str(n))) for n in range(8)), return_exceptions=True
+    )
+    assert {type(answer) for answer in answers} == {Unavailable}
+    assert time.monotonic() - began < 1.5  # one after the other: 2.4 s
+    with pytest.raises(Unavailable):
+        await verifier.principal(issuer.token())
+    assert issuer.fetched == 1
+
+
+async def test_a_waiter_that_gives_up_does_not_end_the_fetch_for_the_others(issuer: Issuer) -> None:
+    issuer.takes_seconds = 0.3
+    keys = OidcKeys(issuer.url)
+    first, second = asyncio.create_task(keys.key_set()), asyncio.create_task(keys.key_set())
+    await asyncio.sleep(0.05)
+    first.cancel()
+    assert [key.kid for key in await second] == ["one"]
+    assert issuer.fetched == 1
+
+
+async def test_known_keys_serve_at_once_while_an_unknown_kid_is_looked_up(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verifier = Verifier(OidcKeys(issuer.url), audience="itaas")
+    await verifier.principal(issuer.token())
+    monkeypatch.setattr(tokens_module, "_REFETCH_SECONDS", 0)
+    issuer.away, issuer.takes_seconds = True, 0.5
+    stranger = issuer.token(key=RSAKey.generate_key(2048, {"kid": "garbage"}))
+    looked_up = asyncio.create_task(verifier.principal(stranger))
+    await asyncio.sleep(0.1)
+    await verifier.principal(issuer.token(jti="another"))
+    assert not looked_up.done()
+    with pytest.raises(Unavailable):
+        await looked_up
+    with pytest.raises(Unavailable):  # the failure is remembered
+        await verifier.principal(stranger)
+    assert issuer.fetched == 2
+
+
+async def test_keys_are_refreshed_by_age_and_serve_while_the_issuer_is_away(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = OidcKeys(issuer.url)
+    await keys.key_set()
+    monkeypatch.setattr(tokens_module, "_REFRESH_SECONDS", 0)
+    issuer.away = True
+    for _ in range(3):
+        assert [key.kid for key in await keys.key_set()] == ["one"]
+        await asyncio.sleep(0.1)
+    assert issuer.fetched == 2
+    issuer.away = False
+    issuer.keys = [RSAKey.generate_key(2048, {"kid": "two"})]
+    monkeypatch.setattr(tokens_module, "_FAILURE_SECONDS", 0)
+    assert [key.kid for key in await keys.key_set()] == ["one"]  # in the background
+    await asyncio.sleep(0.3)
+    assert [key.kid for key in await keys.key_set()] == ["two"]
+    issuer.away = True
+    monkeypatch.setattr(tokens_module, "_KEPT_SECONDS", 0)
+    with pytest.raises(Unavailable):
+        await keys.key_set()
+
+
+@pytest.mark.parametrize("discovery", [[], None, "text", {}, {"jwks_uri": 5}, {"jwks_uri": "http://["}])
+async def test_a_discovery_document_that_is_none_is_an_outage(issuer: Issuer, discovery: Any) -> None:
+    issuer.discovery = discovery
+    with pytest.raises(Unavailable):
+        await OidcKeys(issuer.url).key_set()
+
+
+@pytest.mark.parametrize("jwks", [[], None, {"keys": 5}, {"keys": [None]}, {"keys": [{"kty": "RSA", "n": 5, "e": 1}]}])
+async def test_keys_that_are_none_are_an_outage(jwks: Any, monkeypatch: pytest.MonkeyPatch, issuer: Issuer) -> None:
+    monkeypatch.setattr(KeySet, "as_dict", lambda self, **options: jwks)
+    with pytest.raises(Unavailable):
+        await OidcKeys(issuer.url).key_set()
+
+
 async def test_without_a_person_id_the_subject_is_hidden_by_a_key(issuer: Issuer) -> None:
     verifier = Verifier(OidcKeys(issuer.url), audience="itaas", person_id_key="pepper")
     one, again = [await verifier.principal(issuer.token(person_id=None, iat=n)) for n in (1, 2)]
@@ -169,7 +255,28 @@ async def test_the_local_key_is_made_once_and_readable_by_its_owner_alone(tmp_pa
     assert principal.person_id == again.person_id
     UUID(principal.person_id)
     assert {file.stat().st_mode & 0o077 for file in (tmp_path / "keys").iterdir()} == {0}
-    assert "d" not in keys.public_jwks()["keys"][0]
+
+
+def _name_people(folder: Path, namer: int) -> None:
+    keys = LocalKeys(folder, create=True)
+    for n in range(10):
+        keys.issue(roles=[Role.CONSUMER], person=f"{namer}-{n}")
+        keys.issue(roles=[Role.CONSUMER], person="everybody")
+
+
+async def test_people_named_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    """Threads stand for processes: each opens the lock file for itself, which is what flock goes by."""
+    await asyncio.gather(*(asyncio.to_thread(_name_people, tmp_path / "keys", namer) for namer in range(6)))
+    people = json.loads((tmp_path / "keys" / "people.json").read_text())
+    assert set(people) == {f"{namer}-{n}" for namer in range(6) for n in range(10)} | {"everybody"}
+
+
+async def test_a_key_is_made_once_however_many_ask_for_it(tmp_path: Path) -> None:
+    async def key() -> str:
+        made = await asyncio.to_thread(LocalKeys, tmp_path / "keys", create=True)
+        return str((await made.key_set()).keys[0].kid)
+
+    assert len(set(await asyncio.gather(*(key() for _ in range(16))))) == 1
 
 
 def test_the_distributed_mode_never_makes_a_key_of_its_own(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,12 @@ from sqlalchemy import inspect, text
 
 from services import context
 from services.clock import utc_now
+from services.commands.operate import list_dead_letters, migrate_apps
 from services.db import Database
 from services.db.chassis_tables import ChassisBase
 from services.db.migrations import NewerDatabase, migrate, pending, write_revision
 from services.ids import uuid7
-from services.settings import APPS
+from services.settings import APPS, ConfigurationError, load_settings
 from services.suite import definition_of
 from tests.chassis import toy
 
@@ -175,3 +178,116 @@ async def test_a_failed_migration_leaves_the_database_as_it_was(
         columns = await connection.run_sync(lambda sync: [c["name"] for c in inspect(sync).get_columns("note")])
     assert "half" not in columns
     await reopened.close()
+
+
+ADDED = """
+import os
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "{revision}", "{before}", None, None
+
+
+def upgrade() -> None:
+    op.add_column("note", sa.Column("c{revision}", sa.Integer()))
+    {then}
+"""
+
+MIGRATE = """
+import asyncio, sys
+from pathlib import Path
+from services.db import Database
+from services.db.migrations import migrate
+from tests.chassis import toy
+
+asyncio.run(migrate(Database(sys.argv[1]), Path(sys.argv[2]), toy.Base.metadata, app="toy"))
+"""
+
+
+async def _cut_off(file: Path, toy_migrations: Path, folder: Path) -> str:
+    """A database whose process was killed within the second of two revisions; returns its URL."""
+    url = f"sqlite+aiosqlite:///{file}"
+    database = Database(url)
+    await migrate(database, toy_migrations, toy.Base.metadata, app="toy")
+    async with database.transaction() as session:
+        session.add(toy.KnownThing(id=uuid7(), sequence=1, seen_at=utc_now(), name="kept"))
+    await database.close()
+    shutil.copytree(toy_migrations, folder)
+    (folder / "0002_added.py").write_text(ADDED.format(revision="0002", before="0001", then="pass"))
+    (folder / "0003_added.py").write_text(ADDED.format(revision="0003", before="0002", then="os._exit(9)"))
+    command = [sys.executable, "-c", MIGRATE, url, str(folder)]
+    assert (await asyncio.to_thread(subprocess.run, command)).returncode == 9
+    return url
+
+
+async def _state(url: str) -> tuple[str, str]:
+    database = Database(url)
+    async with database.reading() as session:
+        name = await session.scalar(text("SELECT name FROM known_thing"))
+        revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
+    await database.close()
+    return name, revision
+
+
+async def test_a_migration_that_was_cut_off_goes_on_and_can_still_be_undone(
+    toy_migrations: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "migrations"
+    url = await _cut_off(tmp_path / "toy.db", toy_migrations, folder)
+    copy, unfinished = tmp_path / "toy.before-migration", tmp_path / "toy.before-migration.unfinished"
+    assert await _state(url) == ("kept", "0002")
+    assert unfinished.exists() and not copy.exists()
+    database = Database(url)
+    (folder / "0003_added.py").write_text(
+        ADDED.format(revision="0003", before="0002", then="op.execute('THIS IS NOT SQL')")
+    )
+    with pytest.raises(Exception, match="THIS"):
+        await migrate(database, folder, toy.Base.metadata, app="toy")
+    await database.close()
+    assert await _state(url) == ("kept", "0001")  # from before the first of the two, not from between them
+    (folder / "0003_added.py").write_text(ADDED.format(revision="0003", before="0002", then="pass"))
+    assert await migrate(database, folder, toy.Base.metadata, app="toy") == ["0002", "0003"]
+    await database.close()
+    assert await _state(url) == ("kept", "0003")
+    assert copy.exists() and not unfinished.exists()
+    assert await _state(f"sqlite+aiosqlite:///{copy}") == ("kept", "0001")
+
+
+@pytest.mark.parametrize("what", ["empty", "gone", "without tables"])
+async def test_a_database_lost_within_a_migration_is_not_taken_for_a_new_one(
+    what: str, toy_migrations: Path, tmp_path: Path
+) -> None:
+    file, folder = tmp_path / "toy.db", tmp_path / "migrations"
+    url = await _cut_off(file, toy_migrations, folder)
+    for part in (file, tmp_path / "toy.db-wal", tmp_path / "toy.db-shm"):
+        part.unlink(missing_ok=True)
+    database = Database(url)
+    if what == "empty":
+        file.touch()
+    elif what == "without tables":
+        await database.ping()
+    unfinished = tmp_path / "toy.before-migration.unfinished"
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match=f"`rm -f {file}-wal {file}-shm; mv {unfinished} {file}`$"):
+            await migrate(database, folder, toy.Base.metadata, app="toy")
+    await database.close()
+    unfinished.replace(file)
+    (folder / "0003_added.py").write_text(ADDED.format(revision="0003", before="0002", then="pass"))
+    assert await migrate(database, folder, toy.Base.metadata, app="toy") == ["0002", "0003"]
+    assert (await _state(url))[0] == "kept"
+    file.unlink()  # by hand, and beside a copy that is finished: somebody wants to begin anew
+    await database.close()
+    assert await migrate(database, folder, toy.Base.metadata, app="toy") == ["0001", "0002", "0003"]
+    await database.close()
+
+
+async def test_the_operators_commands_look_at_the_file_that_the_url_names(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    url = f"sqlite+aiosqlite:///{elsewhere}/mine.db"
+    settings = load_settings(itaas_data_dir=tmp_path / "data", catalog_database_url=url)
+    with pytest.raises(ConfigurationError, match=f"no suite in {elsewhere}"):
+        await list_dead_letters(settings, ["catalog"], replayed=False, echo=print)
+    assert not list(elsewhere.iterdir())
+    await migrate_apps(settings, ["catalog"], print)
+    await list_dead_letters(settings, ["catalog"], replayed=False, echo=print)
