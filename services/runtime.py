@@ -21,7 +21,8 @@ from services import audit  # noqa: F401  # hooks itself into every session
 from services.db.chassis_tables import KnownBusinessUnit
 from services.db.database import Database
 from services.db.migrations import migrate, pending
-from services.events.consumers import Consumer, Consumers
+from services.events.consumers import Consumer
+from services.events.handlers import Consumers
 from services.events.log import USAGE_RETENTION_SECONDS, USAGE_TOPIC, EventLog, Topic
 from services.events.registry import EventData
 from services.events.relay import Relay

@@ -16,7 +16,7 @@ from services import audit  # noqa: F401  # hooks itself into every session
 from services.db.chassis_tables import DeadLetter
 from services.db.database import Database
 from services.db.migrations import migrate, write_revision
-from services.events import consumers
+from services.events import replay as past
 from services.events.envelope import MalformedEvent, from_message
 from services.runtime import all_topics, opened_event_log
 from services.settings import ConfigurationError, Settings
@@ -66,7 +66,7 @@ async def list_dead_letters(settings: Settings, apps: list[str], *, replayed: bo
 
 async def replay_dead_letter(settings: Settings, app: str, letter_id: UUID, echo: Echo) -> None:
     async with _database(settings, app) as database:
-        done = await consumers.replay(database, definition_of(app).all_consumers(), letter_id)
+        done = await past.replay(database, definition_of(app).all_consumers(), letter_id)
     echo("replayed" if done else "had been replayed already")
 
 
@@ -79,7 +79,7 @@ async def rebuild_projections(settings: Settings, app: str, echo: Echo) -> None:
                 echo(f"{applied} events")
 
         topics = definition.topics_read()
-        applied = await consumers.rebuild(database, definition.all_consumers(), topics, log, progress)
+        applied = await past.rebuild(database, definition.all_consumers(), topics, log, progress)
     echo(f"{app}: {applied} events applied to its projections")
 
 

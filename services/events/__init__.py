@@ -1,6 +1,6 @@
 """Events: recorded with the change, relayed to the log, consumed once."""
 
-from services.events.consumers import Consumers, Delivery, NotYet, project
+from services.events.handlers import Consumers, Delivery, NotYet, project
 from services.events.outbox import current_thread, record
 from services.events.registry import EventData, EventSeen, EventType, event_type
 

@@ -1,7 +1,4 @@
-"""What a service does when an event arrives: its handlers, and the one way in which they are called.
-
-    projection   upserts a copy of somebody else's fact, by higher sequence only; may be replayed (`itaas rebuild`)
-    reaction     acts once; never replayed
+"""The consumer: reads an app's topics and calls its handlers, once per event.
 
 One event is one transaction: inbox row, handlers, outbox rows. What happens to it:
 
@@ -15,131 +12,32 @@ One event is one transaction: inbox row, handlers, outbox rows. What happens to 
 """
 
 import asyncio
-import fnmatch
-import typing
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, ValidationError
-from sqlalchemy import delete, select
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import context, metrics
 from services.clock import utc_now
-from services.db.aggregate import Projection
 from services.db.chassis_tables import DeadLetter, InboxRow
 from services.db.database import AlreadyThere, Database, is_outage
 from services.db.upsert import upsert
 from services.errors import Invalid, Refusal, StaleWrite
 from services.events.envelope import Envelope, Message, from_message
+from services.events.handlers import Consumers, Delivery, Handler, NotYet
 from services.events.log import EventLog, Partition, Record, Subscription
 from services.events.outbox import enqueue
 from services.ids import uuid7
 
 log = structlog.get_logger("itaas.consumer")
 
-M = TypeVar("M", bound=BaseModel)
 NOT_YET_SECONDS = 60.0
 LONGEST_NOT_YET_SECONDS = 900.0  # two events that wait for each other may not wait for ever
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
-
-
-class NotYet(Invalid):
-    """The event is right but what it depends on has not arrived from another topic."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery(Generic[M]):
-    """An event as a handler gets it. `subject` is the aggregate's id, `sequence` its version."""
-
-    id: str
-    type: str
-    source: str
-    subject: UUID
-    sequence: int
-    time: datetime
-    correlation_id: str
-    business_unit_id: UUID | None
-    actor_id: str | None
-    causation_id: str | None
-    data: M
-
-
-Handle = Callable[[AsyncSession, Any, datetime], Awaitable[None]]
-Kind = Literal["projection", "reaction"]
-
-
-@dataclass(frozen=True, slots=True)
-class Handler:
-    pattern: str
-    kind: Kind
-    model: type[BaseModel]
-    call: Handle
-    tables: tuple[type[Projection], ...] = ()
-
-    @property
-    def topic(self) -> str:
-        """itaas.demand.order.opened.v1 is on itaas.demand, itaas.usage.v1 on itaas.usage."""
-        return ".".join(self.pattern.split(".")[:2])
-
-    def takes(self, event_type: str) -> bool:
-        return self.pattern == event_type or ("*" in self.pattern and fnmatch.fnmatchcase(event_type, self.pattern))
-
-
-class Consumers:
-    """The handlers of one service. A pattern is an event type, or holds `*` (the gateway archives them all)."""
-
-    def __init__(self) -> None:
-        self.handlers: list[Handler] = []
-
-    def projection(self, pattern: str, *tables: type[Projection]) -> Callable[[Handle], Handle]:
-        return self._add(pattern, "projection", tables)
-
-    def reaction(self, pattern: str) -> Callable[[Handle], Handle]:
-        return self._add(pattern, "reaction", ())
-
-    def matching(self, event_type: str) -> list[Handler]:
-        return [handler for handler in self.handlers if handler.takes(event_type)]
-
-    def extend(self, others: "Consumers") -> None:
-        self.handlers += others.handlers
-
-    def _add(self, pattern: str, kind: Kind, tables: tuple[type[Projection], ...]) -> Callable[[Handle], Handle]:
-        def add(function: Handle) -> Handle:
-            hint = typing.get_type_hints(function).get("event")
-            arguments = typing.get_args(hint)
-            if typing.get_origin(hint) is not Delivery or not issubclass(arguments[0], BaseModel):
-                raise TypeError(f"{function.__name__} must declare `event: Delivery[<a Pydantic model>]`")
-            self.handlers.append(Handler(pattern, kind, arguments[0], function, tables))
-            return function
-
-        return add
-
-
-async def project(
-    session: AsyncSession, table: type[Projection], event: Delivery[Any], values: Mapping[str, Any]
-) -> bool:
-    """Upsert the row `event.subject` of a projection; False if it already shows this sequence or a later one."""
-    # Locked, since a rebuild or a replay may write beside the consumer; SQLite has one writer anyway.
-    row = await session.get(table, event.subject, populate_existing=True, with_for_update=True)
-    if row is None:
-        session.add(table(id=event.subject, sequence=event.sequence, seen_at=event.time, **values))
-        await session.flush()
-        return True
-    if row.sequence >= event.sequence:
-        return False
-    for name, value in values.items():
-        setattr(row, name, value)
-    row.sequence = event.sequence
-    row.seen_at = event.time
-    await session.flush()
-    return True
 
 
 async def first_time(session: AsyncSession, source: str, event_id: str) -> bool:
@@ -220,7 +118,7 @@ class Consumer:
             handlers = self.handlers.matching(envelope.type)
             if not handlers:
                 return True
-            with context.entered(_context_of(envelope)):
+            with context.entered(context_of(envelope)):
                 async with self._database.transaction() as session:
                     if await first_time(session, envelope.source, envelope.id):
                         await call(session, handlers, envelope)
@@ -347,73 +245,7 @@ def reason_of(error: Exception) -> str:
     return f"defect: {type(error).__name__}"
 
 
-async def replay(database: Database, handlers: Consumers, dead_letter_id: UUID) -> bool:
-    """Give a dead letter to its handlers again; False if it had been replayed. Publishes the letter nowhere.
-
-    Raises what the handlers raise; then nothing is kept, and the letter stays open.
-    """
-    async with database.reading() as reading:
-        letter = await reading.get(DeadLetter, dead_letter_id)
-    if letter is None:
-        raise Invalid(f"no dead letter {dead_letter_id}")
-    envelope = from_message(letter.key, letter.headers, letter.value)
-    with context.entered(_context_of(envelope)):
-        async with database.transaction() as session:
-            letter = (await session.scalars(select(DeadLetter).where(DeadLetter.id == dead_letter_id))).one()
-            if letter.replayed_at is not None:
-                return False
-            letter.replayed_at = utc_now()
-            if await first_time(session, envelope.source, envelope.id):
-                await call(session, handlers.matching(envelope.type), envelope)
-    return True
-
-
-async def rebuild(
-    database: Database, handlers: Consumers, topics: list[str], event_log: EventLog, report: Callable[[int], None]
-) -> int:
-    """Empty the projections and fill them again from the topics, past the inbox. Returns the events applied.
-
-    Safe beside a running consumer: both apply higher sequences only.
-    """
-    ends = {topic: await event_log.ends(topic) for topic in topics}
-    projections = [handler for handler in handlers.handlers if handler.kind == "projection"]
-    with context.entered(context.WorkContext(*(str(uuid7()),) * 3)):
-        async with database.transaction() as session:
-            for table in {table for handler in projections for table in handler.tables}:
-                await session.execute(delete(table))
-    applied = 0
-    for topic in topics:
-        async for record in event_log.read(topic, until=ends[topic]):
-            try:
-                envelope = from_message(record.key, record.headers, record.value)
-                matching = [handler for handler in projections if handler.takes(envelope.type)]
-                if not matching:
-                    continue
-                await _apply(database, matching, envelope)
-            except (Refusal, ValidationError) as error:
-                if is_outage(error):
-                    raise
-                log.warning("rebuild passes over a refused event", reason=reason_of(error), offset=record.offset)
-                continue
-            applied += 1
-            report(applied)
-    return applied
-
-
-async def _apply(database: Database, handlers: list[Handler], envelope: Envelope) -> None:
-    """Apply an event to projections that a running consumer may be writing as well."""
-    for left in reversed(range(ATTEMPTS)):
-        try:
-            with context.entered(_context_of(envelope)):
-                async with database.transaction() as session:
-                    await call(session, handlers, envelope)
-            return
-        except (StaleWrite, AlreadyThere):
-            if not left:
-                raise
-
-
-def _context_of(envelope: Envelope) -> context.WorkContext:
+def context_of(envelope: Envelope) -> context.WorkContext:
     return context.WorkContext(
         correlation_id=envelope.correlation_id,
         causation_id=envelope.id,

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.db.chassis_tables import KnownBusinessUnit
-from services.events.consumers import Consumers, Delivery, project
+from services.events.handlers import Consumers, Delivery, project
 from services.events.registry import EventSeen
 
 consumers = Consumers()

@@ -12,7 +12,7 @@ from services.clock import utc_now
 from services.db import Database
 from services.db.chassis_tables import DeadLetter, InboxRow
 from services.errors import Conflict, Unavailable
-from services.events import Delivery, NotYet, consumers, project
+from services.events import Delivery, NotYet, consumers, project, replay
 from services.events.envelope import Message
 from services.testing import ServiceHarness
 from tests.chassis import toy
@@ -199,11 +199,11 @@ async def test_a_replayed_letter_has_its_effect_once(service: ServiceHarness) ->
     [letter] = await letters(service)
     handlers = service.definition.all_consumers()
     with pytest.raises(Conflict):
-        await consumers.replay(service.runtime.database, handlers, letter.id)
+        await replay.replay(service.runtime.database, handlers, letter.id)
     assert (await letters(service))[0].replayed_at is None
     toy.failures.clear()
-    assert await consumers.replay(service.runtime.database, handlers, letter.id)
-    assert not await consumers.replay(service.runtime.database, handlers, letter.id)
+    assert await replay.replay(service.runtime.database, handlers, letter.id)
+    assert not await replay.replay(service.runtime.database, handlers, letter.id)
     assert toy.handled == [event_id]
 
 
@@ -215,7 +215,7 @@ async def test_rebuild_fills_projections_again_and_replays_no_reaction(service: 
         for thing in await session.scalars(select(toy.KnownThing)):
             thing.name = "wrong"
     runtime = service.runtime
-    applied = await consumers.rebuild(
+    applied = await replay.rebuild(
         runtime.database, service.definition.all_consumers(), ["itaas.catalog"], runtime.event_log, lambda n: None
     )
     assert applied == 3

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.events.consumers import Handler
 from services.events.envelope import Envelope, MalformedEvent, from_message, to_message
+from services.events.handlers import Handler
 from services.events.registry import EventData
 from services.settings import APPS
 from services.suite import definition_of

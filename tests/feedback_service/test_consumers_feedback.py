@@ -6,7 +6,7 @@ from sqlalchemy import select
 from feedback_service.app import definition
 from feedback_service.tables import KnownOffering, KnownService
 from services.db.chassis_tables import DeadLetter, Timer
-from services.events.consumers import rebuild
+from services.events.replay import rebuild
 from services.ids import uuid7
 from tests.feedback_service.world import World
 

@@ -10,8 +10,8 @@ from sqlalchemy import delete, select
 from gateway.app import definition
 from gateway.tables import ArchivedEvent
 from services.db.chassis_tables import DeadLetter, InboxRow
-from services.events.consumers import rebuild
 from services.events.envelope import Message
+from services.events.replay import rebuild
 from services.ids import uuid7
 from services.testing import ServiceHarness
 
