@@ -6,15 +6,18 @@
 
 A group's members live in one process (each app runs once in embedded mode) and share the partitions
 evenly. Appending wakes the pollers of this process; those of others look once a second.
+
+A partition's next offset is that of its last record plus one, so retention never takes the last record.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -38,7 +41,11 @@ from services.errors import Unavailable
 from services.events.envelope import Message
 from services.events.log import AppendFailed, Partition, Record, Topic, UnknownTopic, partition_of
 
+log = structlog.get_logger("itaas.embedded_log")
+
 _LOOK_AGAIN_SECONDS = 1.0
+_PRUNE_EVERY_SECONDS = 3600.0
+_PRUNED_AT_ONCE = 1_000  # records per transaction, between which appends get their turn
 _tables = MetaData()
 _topic = Table(
     "topic",
@@ -79,10 +86,12 @@ class EmbeddedLog:
         self._members: dict[str, list[_Member]] = defaultdict(list)
         self._partitions: dict[str, int] = {}
         self._appended = asyncio.Event()
+        self._pruning: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         async with self._database.writer.begin() as connection:
             await connection.run_sync(_tables.create_all)
+        self._pruning = asyncio.create_task(self._prune_regularly())
 
     async def create_topics(self, topics: Sequence[Topic]) -> list[str]:
         made = []
@@ -123,7 +132,7 @@ class EmbeddedLog:
                     next_offset[place] += 1
                 await session.execute(insert(_record), rows)
         except Unavailable as error:
-            raise AppendFailed(0, error.detail) from error
+            raise AppendFailed((), error.detail) from error
         self._wake()
 
     @asynccontextmanager
@@ -165,22 +174,26 @@ class EmbeddedLog:
                 offset = batch[-1].offset + 1
 
     async def prune(self) -> int:
-        """Delete what is older than its topic's retention; returns how many records went."""
+        """Delete what is older than its topic's retention, but for each partition's last; returns how many went."""
         removed = 0
-        async with self._database.transaction() as session:
-            for name, seconds in (await session.execute(select(_topic.c.name, _topic.c.retention_seconds))).all():
-                if seconds is not None:
-                    horizon = utc_now() - timedelta(seconds=seconds)
-                    result = await session.execute(
-                        delete(_record).where(_record.c.topic == name, _record.c.appended_at < horizon)
-                    )
-                    removed += result.rowcount  # type: ignore[attr-defined]
+        columns = _topic.c
+        async with self._database.reading() as session:
+            topics = await session.execute(
+                select(columns.name, columns.partitions, columns.retention_seconds).where(
+                    columns.retention_seconds.is_not(None)
+                )
+            )
+            limited = topics.all()
+        for name, partitions, seconds in limited:
+            horizon = utc_now() - timedelta(seconds=seconds)
+            for number in range(partitions):
+                removed += await self._prune(Partition(name, number), horizon)
         return removed
 
-    async def ping(self) -> None:
-        await self._database.ping()
-
     async def close(self) -> None:
+        if self._pruning is not None:
+            self._pruning.cancel()
+            await asyncio.gather(self._pruning, return_exceptions=True)
         await self._database.close()
 
     # --- what members use -------------------------------------------------------------------------------------
@@ -261,6 +274,35 @@ class EmbeddedLog:
                 raise UnknownTopic(f"topic {topic} is not there: run `itaas migrate`")
             self._partitions[topic] = count
         return self._partitions[topic]
+
+    async def _prune_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(_PRUNE_EVERY_SECONDS)
+            try:
+                await self.prune()
+            except Exception:
+                # Nothing depends on it: what is too old goes the next time.
+                log.exception("old records could not be removed")
+
+    async def _prune(self, place: Partition, horizon: datetime) -> int:
+        columns = _record.c
+        here = (columns.topic == place.topic, columns.partition == place.number)
+        async with self._database.reading() as session:
+            offset = await session.scalar(select(func.min(columns.offset)).where(*here))
+            if offset is None:
+                return 0
+            kept = await session.scalar(
+                select(columns.offset).where(*here, columns.appended_at >= horizon).order_by(columns.offset).limit(1)
+            )
+            if kept is None:
+                kept = await self._end(session, place) - 1
+        removed = 0
+        while offset < kept:
+            offset = min(offset + _PRUNED_AT_ONCE, kept)
+            async with self._database.transaction() as session:
+                result = await session.execute(delete(_record).where(*here, columns.offset < offset))
+                removed += result.rowcount  # type: ignore[attr-defined]
+        return removed
 
     @staticmethod
     async def _end(session: Any, place: Partition) -> int:

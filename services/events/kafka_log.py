@@ -4,12 +4,13 @@ kafka-python blocks and its consumer is not thread-safe, so the producer is call
 subscription owns a thread of its own; only results cross over to the event loop.
 
 Order per key survives a failed send: the producer is idempotent, so the broker refuses a later batch of a
-partition while an earlier one is missing; `append` counts only the acknowledged prefix and starts the next call
-with a new producer.
+partition while an earlier one is missing; after a failure `append` names what was acknowledged and starts the next
+call with a new producer.
 """
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -21,7 +22,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import CommitFailedError, KafkaError, TopicAlreadyExistsError
 
 from services.events.envelope import Message
-from services.events.log import AppendFailed, Partition, Record, Topic, UnknownTopic
+from services.events.log import MAX_RECORD_BYTES, AppendFailed, Partition, Record, Topic, UnknownTopic
 
 T = TypeVar("T")
 
@@ -29,6 +30,19 @@ T = TypeVar("T")
 DELIVERY_SECONDS = 20
 # A killed consumer's partitions are handed to others after this; kafka-python's default is 45 s.
 SESSION_SECONDS = 10
+# Leaving a group whose broker does not answer: it is given up, and the session runs out by itself.
+LEAVE_SECONDS = 2
+# The bounds on a broker that takes connections but answers nothing, so that a shutdown need not wait long for it.
+ANSWER_SECONDS = 5
+
+_READING: dict[str, Any] = {
+    "enable_auto_commit": False,
+    "auto_offset_reset": "earliest",  # also where retention overtook a reader
+    "allow_auto_create_topics": False,
+    "max_partition_fetch_bytes": MAX_RECORD_BYTES,
+    "bootstrap_timeout_ms": ANSWER_SECONDS * 1000,
+}
+_PRODUCER_FAULTS = (KafkaError, OSError, ValueError, AssertionError)  # the last two: of a closed or broken producer
 
 
 class KafkaLog:
@@ -80,33 +94,24 @@ class KafkaLog:
         if not left:
             return
         executor = ThreadPoolExecutor(1, "kafka-read")
-        run = asyncio.get_running_loop().run_in_executor
-        consumer = await run(executor, lambda: KafkaConsumer(**self._connect, enable_auto_commit=False))
+        consumer: Any = None
         try:
-            await run(executor, _start_reading, consumer, list(left), first)
+            consumer = await _run_in(executor, lambda: KafkaConsumer(**self._connect, **_READING))
+            await _run_in(executor, lambda: _start_reading(consumer, list(left), first))
             while left:
-                batches = await run(executor, lambda: consumer.poll(timeout_ms=500, max_records=500))
+                batches = await _run_in(executor, lambda: consumer.poll(timeout_ms=500, max_records=500))
                 for place, records in batches.items():
                     for record in records:
                         if record.offset < left.get(place, 0):
                             yield _record(record)
                 # Positions, not offsets seen: retention may have removed the last ones.
                 places = list(left)
-                positions = dict(zip(places, await run(executor, _positions, consumer, places), strict=True))
+                positions = await _run_in(executor, lambda: _positions(consumer, places))  # noqa: B023 (awaited here)
                 left = {place: end for place, end in left.items() if positions[place] < end}
         finally:
-            await run(executor, consumer.close)
+            if consumer is not None:
+                await _run_in(executor, lambda: _close(consumer))
             executor.shutdown(wait=False)
-
-    async def ping(self) -> None:
-        def ask() -> None:
-            admin = KafkaAdminClient(**self._connect, request_timeout_ms=5_000)
-            try:
-                admin.describe_cluster()
-            finally:
-                admin.close()
-
-        await _in_thread(ask)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._drop_producer)
@@ -124,9 +129,7 @@ class KafkaLog:
                 topic.name: {
                     "num_partitions": topic.partitions,
                     "replication_factor": self._replication_factor,
-                    "configs": {
-                        "retention.ms": "-1" if topic.retention_seconds is None else str(topic.retention_seconds * 1000)
-                    },
+                    "configs": _topic_settings(topic),
                 }
                 for topic in topics
                 if topic.name not in there
@@ -139,7 +142,9 @@ class KafkaLog:
             admin.close()
 
     def _append(self, messages: Sequence[Message]) -> None:
-        acknowledged = 0
+        futures: list[Any] = []
+        acknowledged: set[int] = set()
+        failure: Exception | None = None
         with self._lock:
             try:
                 if self._producer is None:
@@ -150,46 +155,53 @@ class KafkaLog:
                         allow_auto_create_topics=False,
                         linger_ms=2,
                         batch_size=65_536,
-                        max_request_size=8_388_608,
+                        max_request_size=MAX_RECORD_BYTES,
                         max_block_ms=DELIVERY_SECONDS * 1000,
                         request_timeout_ms=DELIVERY_SECONDS * 500,
                         delivery_timeout_ms=DELIVERY_SECONDS * 1000,
                     )
-                futures = [
-                    self._producer.send(
+                producer = self._producer  # `close` may take it away meanwhile
+                for message in messages:
+                    sent = producer.send(
                         message.topic,
                         key=message.key.encode(),
                         value=message.value,
                         headers=[(name, text.encode()) for name, text in message.headers.items()],
                     )
-                    for message in messages
-                ]
-                for future in futures:
-                    future.get(timeout=DELIVERY_SECONDS + 5)
-                    acknowledged += 1
-            except (KafkaError, OSError, ValueError, AssertionError) as error:
-                # ValueError and AssertionError: kafka-python's words for a closed or broken producer.
-                self._drop_producer_locked()
-                raise AppendFailed(acknowledged, f"{type(error).__name__}: {error}") from error
+                    futures.append(sent)
+            except _PRODUCER_FAULTS as error:
+                failure = error
+            # Whatever fails, what was sent to other partitions may still be acknowledged.
+            deadline = time.monotonic() + DELIVERY_SECONDS + 5
+            for index, future in enumerate(futures):
+                try:
+                    future.get(timeout=max(0.0, deadline - time.monotonic()))
+                    acknowledged.add(index)
+                except _PRODUCER_FAULTS as error:
+                    failure = failure or error
+            if failure is not None:
+                self._drop_producer()
+                raise AppendFailed(acknowledged, f"{type(failure).__name__}: {failure}") from failure
 
     def _drop_producer(self) -> None:
-        with self._lock:
-            self._drop_producer_locked()
-
-    def _drop_producer_locked(self) -> None:
+        """Without the lock: closing it from another thread is what ends an append that waits for a hung broker."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close(timeout=5)
+            try:
+                producer.close(timeout=LEAVE_SECONDS)
+            except _PRODUCER_FAULTS:
+                # Its `close` gives up where its flush does, and leaves the sender running with what it still has.
+                producer._sender.force_close()
 
     async def _groupless(self, ask: Callable[[Any], T], **extra: Any) -> T:
         def run() -> T:
-            consumer = KafkaConsumer(**self._connect, enable_auto_commit=False, **extra)
+            consumer = KafkaConsumer(**self._connect, **_READING, **extra)
             try:
                 return ask(consumer)
             finally:
-                consumer.close()
+                _close(consumer)
 
-        return await _in_thread(run)
+        return await _run_in(None, run)
 
 
 class _Member:
@@ -208,20 +220,17 @@ class _Member:
     def _open(self) -> None:
         consumer = KafkaConsumer(
             **self._connect,
+            **_READING,
             group_id=self._group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            allow_auto_create_topics=False,
             session_timeout_ms=SESSION_SECONDS * 1000,
             heartbeat_interval_ms=SESSION_SECONDS * 1000 // 4,
             max_poll_records=500,
         )
+        self._consumer = consumer  # from here on `close` closes it, whatever fails
         missing = set(self._topics) - set(consumer.topics())
         if missing:
-            consumer.close()
             raise UnknownTopic(f"topics {', '.join(sorted(missing))} are not there: run `itaas migrate`")
         consumer.subscribe(self._topics)
-        self._consumer = consumer
 
     async def poll(self, *, limit: int, timeout: float) -> list[Record]:
         def work() -> list[Record]:
@@ -241,7 +250,7 @@ class _Member:
             if offsets:
                 # Refused if the partitions went to another member: it reads them again, which the inbox makes harmless.
                 with suppress(CommitFailedError):
-                    self._consumer.commit(offsets)
+                    self._consumer.commit(offsets, timeout_ms=ANSWER_SECONDS * 1000)
 
         await self._run(work)
 
@@ -257,10 +266,12 @@ class _Member:
     async def close(self) -> None:
         def work() -> None:
             if self._consumer is not None:
-                self._consumer.close()
+                _close(self._consumer)
 
-        await self._run(work)
-        self._executor.shutdown(wait=False)
+        try:
+            await self._run(work)
+        finally:
+            self._executor.shutdown(wait=False)
 
     async def _if_held(self, partition: Partition, act: Callable[[TopicPartition], Any]) -> None:
         def work() -> None:
@@ -271,23 +282,26 @@ class _Member:
         await self._run(work)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        def guarded() -> T:
-            try:
-                return work()
-            except KafkaError as error:
-                raise ConnectionError(f"Kafka: {type(error).__name__}: {error}") from error
-
-        return await asyncio.get_running_loop().run_in_executor(self._executor, guarded)
+        return await _run_in(self._executor, work)
 
 
-async def _in_thread(work: Callable[[], T]) -> T:
+async def _run_in(executor: ThreadPoolExecutor | None, work: Callable[[], T]) -> T:
+    """Run blocking Kafka work in a thread (None: any); its outages arrive as ConnectionError."""
+
     def guarded() -> T:
         try:
             return work()
         except KafkaError as error:
             raise ConnectionError(f"Kafka: {type(error).__name__}: {error}") from error
 
-    return await asyncio.to_thread(guarded)
+    return await asyncio.get_running_loop().run_in_executor(executor, guarded)
+
+
+def _topic_settings(topic: Topic) -> dict[str, str]:
+    return {
+        "retention.ms": "-1" if topic.retention_seconds is None else str(topic.retention_seconds * 1000),
+        "max.message.bytes": str(MAX_RECORD_BYTES),
+    }
 
 
 def _places(consumer: Any, topic: str) -> list[TopicPartition]:
@@ -297,8 +311,12 @@ def _places(consumer: Any, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
-def _positions(consumer: Any, places: list[TopicPartition]) -> list[int]:
-    return [consumer.position(place) for place in places]
+def _positions(consumer: Any, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+    return {place: consumer.position(place) for place in places}
+
+
+def _close(consumer: Any) -> None:
+    consumer.close(autocommit=False, timeout_ms=LEAVE_SECONDS * 1000)
 
 
 def _start_reading(consumer: Any, places: list[TopicPartition], first: Mapping[TopicPartition, int]) -> None:
@@ -314,7 +332,7 @@ def _record(record: Any) -> Record:
         partition=Partition(record.topic, record.partition),
         offset=record.offset,
         key=(record.key or b"").decode(errors="replace"),
-        headers={name: value.decode(errors="replace") for name, value in record.headers},
+        headers={name: (value or b"").decode(errors="replace") for name, value in record.headers},  # null is legal
         value=record.value or b"",
         appended_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
     )

@@ -1,11 +1,11 @@
 """The event log, as the suite sees it: topics of partitions, appended to by key, read by consumer groups.
 
-Two implementations keep this protocol, and one contract suite holds both to it (tests/contracts/event_log):
+Two implementations keep this protocol, and one contract suite holds both to it (tests/contracts/test_event_log.py):
 `embedded_log` (SQLite) and `kafka_log` (Apache Kafka). Delivery is at least once, in order per key.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,6 +14,10 @@ from services.errors import Unavailable
 from services.events.envelope import Message
 
 PARTITIONS = 12  # of every topic, never changed: a key would move and lose its order
+# The largest record that topics and clients of Kafka take, and a message's largest value: what is left between the
+# two is for its key, its headers (a dead letter has more of them than its event had) and Kafka's framing.
+MAX_RECORD_BYTES = 8_388_608
+MAX_MESSAGE_BYTES = MAX_RECORD_BYTES - 65_536
 USAGE_TOPIC = "itaas.usage"
 USAGE_RETENTION_SECONDS = 14 * 24 * 3600
 
@@ -44,11 +48,11 @@ class Record:
 
 
 class AppendFailed(Unavailable):
-    """The log did not take everything. The first `acknowledged` messages are safe, the rest must be sent again."""
+    """The log did not take everything: the messages at the indexes `acknowledged` are safe, the rest perhaps not."""
 
-    def __init__(self, acknowledged: int, reason: str) -> None:
-        super().__init__(f"the event log took {acknowledged} messages and then failed: {reason}")
-        self.acknowledged = acknowledged
+    def __init__(self, acknowledged: Collection[int], reason: str) -> None:
+        super().__init__(f"the event log acknowledged {len(acknowledged)} messages, but not all: {reason}")
+        self.acknowledged = frozenset(acknowledged)
 
 
 class UnknownTopic(Unavailable):
@@ -105,8 +109,6 @@ class EventLog(Protocol):
     ) -> AsyncIterator[Record]:
         """From `start` (or the beginning) up to, not including, `until`: in order per partition, groupless."""
         ...
-
-    async def ping(self) -> None: ...
 
     async def close(self) -> None: ...
 

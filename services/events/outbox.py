@@ -10,10 +10,14 @@ from services import context
 from services.clock import utc_now
 from services.db.aggregate import Aggregate, touch
 from services.db.chassis_tables import OutboxRow
+from services.errors import TooLarge
 from services.events.envelope import Envelope, Message, to_message
-from services.events.log import PARTITIONS, partition_of
+from services.events.log import MAX_MESSAGE_BYTES, PARTITIONS, partition_of
 from services.events.registry import EventData
 from services.ids import uuid7
+
+
+class EventTooLarge(TooLarge): ...
 
 
 def record(
@@ -55,7 +59,12 @@ def current_thread() -> str:
 
 
 def enqueue(session: AsyncSession, message: Message) -> None:
-    """Put a message in wire form into the outbox of this transaction."""
+    """Put a message in wire form into the outbox of this transaction.
+
+    Raises EventTooLarge for one that the event log would refuse: it would hold up its shard for ever.
+    """
+    if len(message.value) > MAX_MESSAGE_BYTES:
+        raise EventTooLarge(f"an event of {len(message.value)} bytes; at most {MAX_MESSAGE_BYTES} can be published")
     session.add(
         OutboxRow(
             shard=partition_of(message.key, PARTITIONS),

@@ -2,15 +2,17 @@
 
 It reads whatever is there and keeps no cursor, so a row whose transaction commits later than one with a higher
 number is simply found at the next look. Several replicas may run: a shard (of the key's hash) is relayed by
-the holder of its advisory lock alone, which keeps the order per key; on SQLite there is one process.
+the holder of its advisory lock alone, which keeps the order per key; on SQLite there is one process. If a send
+fails, a shard's messages up to its first unacknowledged one count as published, whatever became of the others.
 """
 
 import asyncio
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from services import metrics
@@ -23,6 +25,7 @@ log = structlog.get_logger("itaas.relay")
 
 BATCH = 500
 LOOK_AGAIN_SECONDS = 1.0
+COUNT_EVERY_SECONDS = 5.0  # the outbox, where a whole batch was found
 _LOCK_SPACE = 7_304_116  # first half of the advisory lock's key; the shard is the second
 
 
@@ -34,6 +37,7 @@ class Relay:
         self._committed = asyncio.Event()
         self._shards: set[int] = set(range(PARTITIONS)) if database.is_sqlite else set()
         self._holder: Any = None  # the connection whose session holds the shards' locks
+        self._counted_at = float("-inf")
         self.failing = False
 
     def wake(self) -> None:
@@ -67,7 +71,7 @@ class Relay:
             await self._let_go()
 
     async def drain_once(self) -> int:
-        """Publish one batch of the shards held; returns how many messages were acknowledged. Raises AppendFailed."""
+        """Publish one batch of the shards held; returns how many messages are published. Raises AppendFailed."""
         shards = await self._take_shards()
         if not shards:
             return 0
@@ -76,24 +80,34 @@ class Relay:
             if len(shards) < PARTITIONS:
                 found = found.where(OutboxRow.shard.in_(shards))
             rows = list(await session.scalars(found))
-        metrics.OUTBOX_DEPTH.labels(self.app).set(len(rows))
+        await self._measure(len(rows))
         if not rows:
             return 0
         messages = [Message(row.topic, row.key, row.headers, row.value) for row in rows]
-        acknowledged = len(rows)
+        published = [row.id for row in rows]
         failure: AppendFailed | None = None
         try:
             await self._log.append(messages)
         except AppendFailed as error:
-            acknowledged, failure = error.acknowledged, error
-        if acknowledged:
+            published, failure = _published(rows, error.acknowledged), error
+        if published:
             async with self._database.transaction() as session:
-                numbers = [row.id for row in rows[:acknowledged]]
-                await session.execute(delete(OutboxRow).where(OutboxRow.id.in_(numbers)))
-            metrics.EVENTS_PUBLISHED.labels(self.app).inc(acknowledged)
+                await session.execute(delete(OutboxRow).where(OutboxRow.id.in_(published)))
+            metrics.EVENTS_PUBLISHED.labels(self.app).inc(len(published))
         if failure is not None:
             raise failure
-        return acknowledged
+        return len(published)
+
+    async def _measure(self, found: int) -> None:
+        """Keep the gauge true at little cost: only a full batch may hide more rows, and they are counted seldom."""
+        if found == BATCH:
+            now = asyncio.get_running_loop().time()
+            if now - self._counted_at < COUNT_EVERY_SECONDS:
+                return
+            self._counted_at = now
+            async with self._database.reading() as session:
+                found = await session.scalar(select(func.count()).select_from(OutboxRow)) or 0
+        metrics.OUTBOX_DEPTH.labels(self.app).set(found)
 
     async def _take_shards(self) -> set[int]:
         """The shards this process may relay now, after trying for those that nobody holds."""
@@ -122,3 +136,15 @@ class Relay:
                 await holder.invalidate()  # closes the connection, which releases its locks
             with suppress(SQLAlchemyError, OSError):
                 await holder.close()
+
+
+def _published(rows: Sequence[OutboxRow], acknowledged: Collection[int]) -> list[int]:
+    """The ids of what need not be sent again: nothing of a shard from its first unacknowledged row on."""
+    held_up: set[int] = set()
+    published = []
+    for index, row in enumerate(rows):
+        if index not in acknowledged:
+            held_up.add(row.shard)
+        elif row.shard not in held_up:
+            published.append(row.id)
+    return published

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from sqlalchemy import func, select
 
+from services import metrics
 from services.db import Database
 from services.db.chassis_tables import ChassisBase, OutboxRow
+from services.errors import TooLarge
+from services.events import relay as relay_module
 from services.events.embedded_log import EmbeddedLog
 from services.events.envelope import Message
-from services.events.log import AppendFailed, EventLog, Topic
-from services.events.outbox import enqueue
+from services.events.log import MAX_MESSAGE_BYTES, AppendFailed, EventLog, Topic, partition_of
+from services.events.outbox import EventTooLarge, enqueue
 from services.events.relay import Relay
 
 pytestmark = pytest.mark.anyio
@@ -98,8 +101,79 @@ class FlakyLog(EmbeddedLog):
         if self.failures:
             good = self.failures.pop(0)
             await super().append(messages[:good])
-            raise AppendFailed(good, "the broker went away")
+            raise AppendFailed(range(good), "the broker went away")
         await super().append(messages)
+
+
+class LameLog(EmbeddedLog):
+    """Never takes what is of `lame` keys, but all else; `lost` single messages fail once."""
+
+    lame: set[str]
+    lost: set[bytes]
+
+    async def append(self, messages: Sequence[Message]) -> None:
+        good = [n for n, each in enumerate(messages) if each.key not in self.lame and each.value not in self.lost]
+        self.lost = set()
+        await super().append([messages[n] for n in good])
+        if len(good) < len(messages):
+            raise AppendFailed(good, "a partition has no leader")
+
+
+@pytest.fixture
+async def lame_log(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LameLog]:
+    made = LameLog(f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('lame')}/events.db")
+    made.lame, made.lost = set(), set()
+    await made.open()
+    await made.create_topics([Topic(TOPIC)])
+    yield made
+    await made.close()
+
+
+async def test_a_failing_partition_holds_up_its_own_shard_alone(database: Database, lame_log: LameLog) -> None:
+    keys = {partition_of(f"k{n}", 12): f"k{n}" for n in range(200)}
+    assert len(keys) == 12
+    lame_log.lame = {keys[0]}
+    await put(database, *(message(key, number) for number in range(3) for key in keys.values()))
+    relay = Relay("pricing", database, lame_log)
+    with pytest.raises(AppendFailed):
+        await relay.drain_once()
+    assert await waiting(database) == 3
+    lame_log.lame = set()
+    await drain(relay)
+    assert await by_key(lame_log) == {key: [0, 1, 2] for key in keys.values()}
+
+
+async def test_what_was_acknowledged_after_a_gap_is_sent_again(database: Database, lame_log: LameLog) -> None:
+    lame_log.lost = {b"1"}
+    await put(database, *(message("k", number) for number in range(4)))
+    relay = Relay("pricing", database, lame_log)
+    with pytest.raises(AppendFailed):
+        await relay.drain_once()
+    assert await waiting(database) == 3  # 2 and 3 too: they were taken too early
+    await drain(relay)
+    assert await by_key(lame_log) == {"k": [0, 2, 3, 1, 2, 3]}
+
+
+async def test_an_event_that_the_log_would_refuse_is_refused_first(database: Database) -> None:
+    assert issubclass(EventTooLarge, TooLarge)  # 413
+    with pytest.raises(EventTooLarge, match=str(MAX_MESSAGE_BYTES)):
+        await put(database, Message(TOPIC, "k", {}, b"x" * (MAX_MESSAGE_BYTES + 1)))
+    assert await waiting(database) == 0
+    await put(database, Message(TOPIC, "k", {}, b"x" * MAX_MESSAGE_BYTES))
+    assert await waiting(database) == 1
+
+
+async def test_the_gauge_counts_beyond_a_batch(
+    database: Database, log: EmbeddedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "BATCH", 10)
+    await put(database, *(message("k", number) for number in range(25)))
+    relay = Relay("gauge", database, log)
+    seen = []
+    for _ in range(4):
+        await relay.drain_once()
+        seen.append(metrics.OUTBOX_DEPTH.labels("gauge")._value.get())
+    assert seen == [25, 25, 5, 0]  # the second full batch came too soon to count again
 
 
 async def test_after_a_failed_send_nothing_later_overtakes(

@@ -1,17 +1,34 @@
 """One contract, two event logs: the embedded one and Apache Kafka must keep the same promises."""
 
 import asyncio
+import os
+import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from kafka import KafkaConsumer
+from kafka.errors import KafkaConnectionError
 
+from services.events import embedded_log, kafka_log
 from services.events.embedded_log import EmbeddedLog
 from services.events.envelope import Message
 from services.events.kafka_log import KafkaLog
-from services.events.log import EventLog, Partition, Record, Subscription, Topic, UnknownTopic
+from services.events.log import (
+    MAX_MESSAGE_BYTES,
+    AppendFailed,
+    EventLog,
+    Partition,
+    Record,
+    Subscription,
+    Topic,
+    UnknownTopic,
+)
+from services.local.backends import Backends, Kafka
 
 pytestmark = pytest.mark.anyio
 
@@ -173,3 +190,138 @@ async def test_reading_from_a_place(log: EventLog, topic: str) -> None:
     records = [record async for record in log.read(topic, until=ends, start={place: 4})]
     assert [record.offset for record in records] == [4, 5]
     assert [record async for record in log.read(topic, until=ends, start=ends)] == []
+
+
+@pytest.mark.parametrize("size", [3_000_000, MAX_MESSAGE_BYTES])
+async def test_a_large_message_comes_through(log: EventLog, topic: str, size: int) -> None:
+    small = message(topic, "k", 1)
+    await log.append([Message(topic, "k", {"ce_id": "0"}, b"x" * size), small])
+    async with member(log, "g", topic) as subscription:
+        records = await take(subscription, 2)
+    assert [len(record.value) for record in records] == [size, 1]
+    read = [record async for record in log.read(topic, until=await log.ends(topic))]
+    assert [record.value for record in read] == [record.value for record in records]
+
+
+@pytest.fixture
+async def embedded(tmp_path: Path) -> AsyncIterator[EmbeddedLog]:
+    made = EmbeddedLog(f"sqlite+aiosqlite:///{tmp_path}/events.db")
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def test_what_is_appended_after_a_prune_is_read(embedded: EmbeddedLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_log, "_PRUNED_AT_ONCE", 3)
+    await embedded.create_topics([Topic("itaas.short", retention_seconds=0), Topic("itaas.kept")])
+    await embedded.append([message(name, "k", n) for name in ("itaas.short", "itaas.kept") for n in range(10)])
+    async with member(embedded, "g", "itaas.short") as subscription:
+        await subscription.commit(after(await take(subscription, 10)))
+    assert await embedded.prune() == 9
+    assert await embedded.prune() == 0
+    assert sum((await embedded.ends("itaas.short")).values()) == sum((await embedded.ends("itaas.kept")).values()) == 10
+    await embedded.append([message("itaas.short", "k", 10)])
+    async with member(embedded, "g", "itaas.short") as subscription:
+        [record] = await take(subscription, 1)
+    assert (record.offset, record.value) == (10, b"10")
+
+
+async def test_a_prune_keeps_what_is_within_its_retention(embedded: EmbeddedLog) -> None:
+    await embedded.create_topics([Topic("itaas.long", retention_seconds=3600)])
+    await embedded.append([message("itaas.long", f"key-{number}", number) for number in range(20)])
+    assert await embedded.prune() == 0
+
+
+async def test_an_open_log_prunes_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_log, "_PRUNE_EVERY_SECONDS", 0.05)
+    log = EmbeddedLog(f"sqlite+aiosqlite:///{tmp_path}/events.db")
+    await log.open()
+    await log.create_topics([Topic("itaas.short", retention_seconds=0)])
+    for _ in range(2):
+        await log.append([message("itaas.short", "k", number) for number in range(5)])
+        async with asyncio.timeout(5):
+            while len([r async for r in log.read("itaas.short", until=await log.ends("itaas.short"))]) > 1:
+                await asyncio.sleep(0.02)
+    await log.close()
+
+
+@pytest.fixture
+async def kafka(backends: Backends) -> AsyncIterator[KafkaLog]:
+    made = KafkaLog(backends.kafka.bootstrap)
+    yield made
+    await made.close()
+
+
+def test_a_null_that_kafka_allows_is_read_as_empty() -> None:
+    """kafka-python itself would not send a header without a value; other producers do."""
+    raw = SimpleNamespace(
+        topic="itaas.test", partition=1, offset=7, key=None, headers=[("ce_id", None)], value=None, timestamp=0
+    )
+    record = kafka_log._record(raw)
+    assert (record.headers, record.key, record.value) == ({"ce_id": ""}, "", b"")
+
+
+async def test_what_kafka_acknowledged_around_a_failed_message_is_told(kafka: KafkaLog) -> None:
+    topic = f"itaas.test-{uuid4().hex}"
+    await kafka.create_topics([Topic(topic)])
+    too_large = Message(topic, "other", {}, b"x" * 9_000_000)
+    with pytest.raises(AppendFailed) as failed:
+        await kafka.append([message(topic, "k", 0), message(topic, "k", 1), too_large, message(topic, "k", 2)])
+    assert failed.value.acknowledged == {0, 1}
+    assert sum((await kafka.ends(topic)).values()) == 2
+
+
+async def test_a_reader_that_kafka_fails_sees_a_connection_error(
+    kafka: KafkaLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = f"itaas.test-{uuid4().hex}"
+    await kafka.create_topics([Topic(topic)])
+    await kafka.append([message(topic, "k", 0)])
+    ends = await kafka.ends(topic)
+
+    def fail(*arguments: object, **named: object) -> None:
+        raise KafkaConnectionError("gone")
+
+    monkeypatch.setattr(KafkaConsumer, "poll", fail)
+    with pytest.raises(ConnectionError, match="gone"):
+        [record async for record in kafka.read(topic, until=ends)]
+
+
+async def test_a_member_that_cannot_join_leaves_no_consumer_behind(
+    kafka: KafkaLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[KafkaConsumer] = []
+
+    class Unhappy(KafkaConsumer):  # type: ignore[misc]
+        def topics(self) -> set[str]:
+            made.append(self)
+            raise KafkaConnectionError("gone")
+
+    monkeypatch.setattr(kafka_log, "KafkaConsumer", Unhappy)
+    with pytest.raises(ConnectionError, match="gone"):
+        async with member(kafka, "g", "itaas.anything"):
+            pass
+    assert [consumer._closed for consumer in made] == [True]
+
+
+async def test_a_hung_broker_does_not_hold_up_the_end(backends: Backends, tmp_path: Path) -> None:
+    """A broker of its own, stopped (not killed): connections stay, and nothing answers."""
+    broker = Kafka.start(tmp_path)
+    try:
+        log = KafkaLog(broker.bootstrap)
+        await log.create_topics([Topic("itaas.test")])
+        await log.append([message("itaas.test", "k", 0)])
+        async with log.subscribe("g", ["itaas.test"]) as subscription:
+            records = await take(subscription, 1)
+            assert broker._process is not None
+            os.kill(broker._process.pid, signal.SIGSTOP)
+            appending = asyncio.create_task(log.append([message("itaas.test", "k", 1)]))
+            committing = asyncio.create_task(subscription.commit(after(records)))
+            await asyncio.sleep(0.5)
+            started = time.monotonic()
+        await log.close()
+        [append_failure, _] = await asyncio.gather(appending, committing, return_exceptions=True)
+        assert isinstance(append_failure, AppendFailed)
+        assert time.monotonic() - started < 12
+    finally:
+        broker.kill()
