@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from demand_service.domain.agreement import QuoteState
 from demand_service.domain.approval import BudgetState
 from demand_service.tables import Demand, KnownOffering, KnownQuote
-from demand_service.use_cases.agreement import settle
+from demand_service.use_cases.agreement import pass_over_if_outdated, settle
 from demand_service.use_cases.steps import DemandNotFound
 from services.events import Consumers, Delivery, EventSeen, project
 
@@ -105,4 +105,6 @@ async def weigh_quote(session: AsyncSession, event: Delivery[DemandOfQuoteSeen],
     demand = await session.get(Demand, event.data.demand_id, with_for_update=True)
     if demand is None:
         raise DemandNotFound(f"quote {event.subject} is for demand {event.data.demand_id}, which does not exist")
+    if STATE_OF[event.type] is QuoteState.ISSUED:
+        await pass_over_if_outdated(session, demand, event.subject, caused_by=event.causation_id)
     await settle(session, demand, now=now)

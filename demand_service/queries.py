@@ -8,12 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from demand_service.domain.agreement import Quote, quote_in_force
-from demand_service.domain.funnel import DemandState
+from demand_service.domain.funnel import DemandState, Step
 from demand_service.tables import (
     ApprovalPolicy,
     BusinessUnit,
     BusinessUnitExternalId,
     Demand,
+    DemandTransition,
     FulfilmentOrder,
     KnownQuote,
     Subscription,
@@ -81,6 +82,22 @@ async def quote_in_force_of(session: AsyncSession, demand: Demand) -> KnownQuote
     rows = (await session.scalars(select(KnownQuote).where(KnownQuote.demand_id == demand.id))).all()
     chosen: Quote | None = quote_in_force((row.as_quote() for row in rows), demand.proposal)
     return None if chosen is None else next(row for row in rows if row.id == chosen.id)
+
+
+async def newest_quote_of(session: AsyncSession, demand: Demand) -> UUID | None:
+    """Whatever its terms and its state: what is proposed next is answered by a newer one."""
+    query = select(KnownQuote.id).where(KnownQuote.demand_id == demand.id).order_by(KnownQuote.id.desc()).limit(1)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def latest_proposal_of(session: AsyncSession, demand: Demand) -> DemandTransition | None:
+    """By a person: policy puts a demand back to proposed too, on the terms that stand already."""
+    query = select(DemandTransition).where(
+        DemandTransition.demand_id == demand.id,
+        DemandTransition.step == Step.PROPOSE,
+        DemandTransition.person_id.is_not(None),
+    )
+    return (await session.scalars(query.order_by(DemandTransition.id.desc()).limit(1))).one_or_none()
 
 
 async def policies_in_order(session: AsyncSession) -> list[ApprovalPolicy]:

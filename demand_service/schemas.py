@@ -1,10 +1,11 @@
 """Request and response bodies of demand."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
 from demand_service.domain.agreement import QuoteState
 from demand_service.domain.approval import BudgetState, Outcome
@@ -18,6 +19,21 @@ Text = Annotated[str, Field(max_length=10_000)]
 Sentence = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"\S")]
 Key = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", examples=["standard"])]
 PersonId = Annotated[str, Field(description="Opaque; never a name")]
+
+
+def _priceable(quantity: Decimal) -> Decimal:
+    exponent = quantity.as_tuple().exponent
+    if not isinstance(exponent, int) or quantity.copy_abs() >= Decimal(10) ** 18 or -exponent > 18:
+        raise ValueError("must have at most 18 digits before the point and 18 behind it")
+    return quantity
+
+
+# As many digits as pricing reads: a demand with more of them would never get a quote.
+Quantity = Annotated[
+    DecimalString,
+    AfterValidator(_priceable),
+    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$", "examples": ["4"]}),
+]
 
 
 def _given(value: Any) -> Any:
@@ -98,7 +114,7 @@ class DemandCreate(Body):
     kind: DemandKind
     goal_id: UUID | None = None
     offering_id: UUID | None = Field(None, description="For a request, which must name it; otherwise proposed later")
-    quantity: DecimalString | None = Field(None, description="In the offering's unit of measure; with offering_id")
+    quantity: Quantity | None = Field(None, description="In the offering's unit of measure; with offering_id")
     options: dict[str, Any] = Field({}, description="What was chosen beside the quantity")
     form: dict[str, Any] = Field({}, description="Answers to the offering's request form (a JSON Schema)")
 
@@ -110,7 +126,7 @@ class DemandPatch(Body):
     description: Text | None = None
     goal_id: UUID | None = None
     offering_id: UUID | None = None
-    quantity: DecimalString | None = None
+    quantity: Quantity | None = None
     options: dict[str, Any] | None = None
     form: dict[str, Any] | None = None
 
@@ -132,7 +148,7 @@ class Deferral(Body):
 
 class Proposal(Body):
     offering_id: UUID
-    quantity: DecimalString = Field(description="In the offering's unit of measure, above zero")
+    quantity: Quantity = Field(description="In the offering's unit of measure, above zero")
     options: dict[str, Any] = Field({}, description="What was chosen beside the quantity")
     form: dict[str, Any] = Field({}, description="Answers to the offering's request form (a JSON Schema)")
     note: Sentence | None = None

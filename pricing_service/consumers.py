@@ -51,6 +51,16 @@ async def know_subscription(session: AsyncSession, event: Delivery[SubscriptionS
     await project(session, KnownSubscription, event, dict(event.data))
 
 
+class SubscriptionEndedSeen(EventSeen):
+    demand_id: UUID | None = None
+
+
+@consumers.reaction("itaas.demand.subscription.ended.v1")
+async def release_reservation(session: AsyncSession, event: Delivery[SubscriptionEndedSeen], now: datetime) -> None:
+    if event.data.demand_id is not None:
+        await quotes.release_ended(session, event.data.demand_id)
+
+
 class DemandProposedSeen(EventSeen):
     business_unit_id: UUID
     offering_id: UUID | None = None

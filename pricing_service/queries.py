@@ -144,6 +144,12 @@ def chargeable(period: Period) -> ColumnElement[bool]:
     return or_(KnownSubscription.activated_at < period.end, KnownSubscription.id.in_(used))
 
 
+async def is_subscribed(session: AsyncSession, demand_id: UUID) -> bool:
+    """Whether a subscription of the demand is known, be it active or ended."""
+    found = select(KnownSubscription.id).where(KnownSubscription.demand_id == demand_id).limit(1)
+    return await session.scalar(found) is not None
+
+
 def in_days(start: date, end: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return UsageEvent.day >= start, UsageEvent.day < end
 

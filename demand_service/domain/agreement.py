@@ -54,7 +54,7 @@ class QuantityNotPossible(Invalid): ...
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What was proposed. `superseded` is the quote of the proposal before, which no longer counts."""
+    """What was proposed. `superseded` is the newest quote that no longer counts: an earlier proposal's."""
 
     offering_id: UUID
     quantity: Decimal
@@ -90,18 +90,31 @@ def require_open_terms(quote: Quote | None) -> None:
 
 
 def quote_in_force(quotes: Iterable[Quote], proposal: Proposal | None) -> Quote | None:
-    """The quote that answers the proposal: live, on its terms, the newest of them (ids are UUIDv7), or None."""
+    """The quote that answers the proposal: the newest of the demand (ids are UUIDv7), live and on its terms, or None.
+
+    Pricing keeps one quote per demand and withdraws the one before, so an older one never comes back into force:
+    not when the newest has ended, nor when we hear of the older one's acceptance before its withdrawal.
+    """
     if proposal is None:
         return None
-    answering = [
-        quote
-        for quote in quotes
-        if quote.state in LIVE
-        and quote.offering_id == proposal.offering_id
-        and quote.quantity == proposal.quantity
-        and (proposal.superseded is None or quote.id > proposal.superseded)
-    ]
-    return max(answering, key=lambda quote: quote.id, default=None)
+    newest = max(quotes, key=lambda quote: quote.id, default=None)
+    if newest is None or (proposal.superseded is not None and newest.id <= proposal.superseded):
+        return None
+    answers = newest.offering_id == proposal.offering_id and newest.quantity == proposal.quantity
+    return newest if answers and newest.state in LIVE else None
+
+
+def answers_earlier_proposal(caused_by: str | None, *, proposed: UUID) -> bool:
+    """Whether the event that caused a quote is older than the step `proposed`, both UUIDv7 of this service's clock."""
+    try:
+        return caused_by is not None and UUID(caused_by) < proposed
+    except ValueError:
+        return False
+
+
+def latest(*ids: UUID | None) -> UUID | None:
+    """The latest of these UUIDv7, None where there is none."""
+    return max((each for each in ids if each is not None), default=None)
 
 
 AWAITING = frozenset({DemandState.PROPOSED, DemandState.APPROVED})

@@ -13,7 +13,8 @@ rule and says why in a sentence.
     Invalid
     └── RuleNotPossible      names the rule and what is wrong with it
     Forbidden
-    └── OwnDemand            nobody approves their own
+    ├── OwnDemand            nobody approves their own
+    └── OwnProposal          nor what they proposed for somebody else
     Conflict
     └── NothingToApprove     there is no quote in force, so policy has not been asked
 """
@@ -45,6 +46,9 @@ class RuleNotPossible(Invalid): ...
 
 
 class OwnDemand(Forbidden): ...
+
+
+class OwnProposal(Forbidden): ...
 
 
 class NothingToApprove(Conflict): ...
@@ -153,6 +157,12 @@ def require_other_person(approver: str, requested_by: str) -> None:
     """Nobody decides on their own demand, whatever their roles. Raises OwnDemand."""
     if approver == requested_by:
         raise OwnDemand("nobody decides on a demand that they asked for themselves; another approver has to")
+
+
+def require_other_than_proposer(approver: str, proposed_by: str | None) -> None:
+    """Nobody approves the terms that they proposed last, whoever asked for them. Raises OwnProposal."""
+    if approver == proposed_by:
+        raise OwnProposal("nobody approves what they proposed themselves; another approver has to")
 
 
 def _conditions(rule: Rule, case: Case) -> tuple[list[str], list[str]]:

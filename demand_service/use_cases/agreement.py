@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from demand_service import queries
 from demand_service.domain import approval
-from demand_service.domain.agreement import Move, next_move
+from demand_service.domain.agreement import Move, answers_earlier_proposal, latest, next_move
 from demand_service.domain.approval import Case, Decision, Outcome
 from demand_service.domain.funnel import DemandState, Step
 from demand_service.events import DemandApproved
@@ -43,6 +43,19 @@ async def settle(session: AsyncSession, demand: Demand, *, now: datetime) -> Non
             await open_order_of(session, demand, now=now)
         else:
             return
+
+
+async def pass_over_if_outdated(
+    session: AsyncSession, demand: Demand, quote_id: UUID, *, caused_by: str | None
+) -> None:
+    """An issued quote counts no longer if the demand has been proposed anew since the proposal that caused it.
+
+    A quote that was known by then is superseded by proposing; this is for the one that comes to be known only now,
+    on terms that may well be the same. Its issue is told before its acceptance, so it cannot count in between.
+    """
+    proposal = await queries.latest_proposal_of(session, demand)
+    if proposal is not None and answers_earlier_proposal(caused_by, proposed=proposal.id):
+        demand.superseded_quote_id = latest(demand.superseded_quote_id, quote_id)
 
 
 def decision_of(demand: Demand) -> Decision | None:

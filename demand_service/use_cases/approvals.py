@@ -5,7 +5,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from demand_service import queries
-from demand_service.domain.approval import Outcome, decide_by_person, require_other_person
+from demand_service.domain.approval import (
+    Outcome,
+    decide_by_person,
+    require_other_person,
+    require_other_than_proposer,
+)
 from demand_service.domain.funnel import DemandState, Step, advance
 from demand_service.tables import Demand
 from demand_service.use_cases.agreement import decision_of, keep_decision, settle
@@ -21,10 +26,12 @@ async def approve_demand(
 ) -> Demand:
     """Approve what policy left to a person. If the quote is accepted by then, the order opens with it.
 
-    Raises OwnDemand, StepNotAllowed or NothingToApprove.
+    Raises OwnDemand, OwnProposal, StepNotAllowed or NothingToApprove.
     """
     demand = await demand_to_change(session, demand_id, asked)
     require_other_person(asked.person_id, demand.requested_by)
+    proposal = await queries.latest_proposal_of(session, demand)
+    require_other_than_proposer(asked.person_id, None if proposal is None else proposal.person_id)
     advance(demand.standing, Step.APPROVE)  # the state is the first thing that may be wrong, so it is said first
     quote = await queries.quote_in_force_of(session, demand)
     decision = decide_by_person(

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from demand_service import queries
-from demand_service.domain.agreement import require_open_terms, require_published, require_quantity
+from demand_service.domain.agreement import latest, require_open_terms, require_published, require_quantity
 from demand_service.domain.funnel import Step
 from demand_service.domain.order import TemplateTask, plan_tasks
 from demand_service.tables import Demand, KnownOffering
@@ -44,8 +44,7 @@ async def propose_demand(
     current = await queries.quote_in_force_of(session, demand)
     require_open_terms(None if current is None else current.as_quote())
     await require_on_offer(session, terms)
-    if current is not None:
-        demand.superseded_quote_id = current.id
+    demand.superseded_quote_id = latest(demand.superseded_quote_id, await queries.newest_quote_of(session, demand))
     demand.offering_id, demand.quantity = terms.offering_id, terms.quantity
     demand.options, demand.form = terms.options, terms.form
     demand.quote_id, demand.decision = None, None

@@ -15,6 +15,7 @@ from services.errors import NotFound
 from services.events import EventData, record
 from services.http import check_version
 from services.identity import Units
+from services.ids import uuid7
 
 # Steps that are not here are nobody else's business; the demand's version moves all the same.
 EVENT_OF: Mapping[Step, type[EventData]] = {
@@ -74,6 +75,8 @@ def take(
     demand.state, demand.left_state = standing.state, standing.left
     session.add(
         DemandTransition(
+            # Before the event gets its own, so that what the event causes is seen to come after this step.
+            id=uuid7(),
             demand_id=demand.id,
             step=step,
             from_state=before,

@@ -1,9 +1,9 @@
 """Budgets: available = budget − reserved − actual. Pricing alone knows this number.
 
-Acceptance of a quote reserves; rejection, withdrawal and cancellation release what is left of the
-reservation; an issued statement turns its own reservation into actual, and what it bills beyond it is
-actual as well. A hard budget refuses a reservation that it cannot cover; it never refuses an actual,
-because that cost has already come about.
+Acceptance of a quote reserves; rejection, withdrawal and cancellation of its demand, another proposal of it and
+the end of its subscription release what is left of the reservation; an issued statement turns its own reservation
+into actual, and what it bills beyond it is actual as well. A hard budget refuses a reservation that it cannot
+cover; it never refuses an actual, because that cost has already come about.
 """
 
 from dataclasses import dataclass, replace

@@ -29,6 +29,7 @@ from services.money import UnknownCurrency, exponent
 
 MAX_LINE_CHARACTERS = 1 << 20
 MAX_TEXT = 2_048
+EMPTY_LINES_AT_ONCE = 10_000
 
 REQUIRED = (
     "BilledCost", "EffectiveCost", "BillingCurrency", "BillingPeriodStart", "BillingPeriodEnd",
@@ -114,6 +115,16 @@ class RowFault:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class EmptyLines:
+    """So many empty lines were skipped up to `line` that whoever reads on should get a chance to stop."""
+
+    line: int
+
+
+Item = tuple[int, CostRow] | RowFault | EmptyLines
+
+
 class Header:
     """Where each column stands, whatever the order of the file."""
 
@@ -183,6 +194,9 @@ def bounded_lines(text: TextIO) -> Iterator[str]:
 class FocusReader:
     """Iterates over a file's rows: a (line, CostRow) for a good one, a RowFault for one that is refused.
 
+    Empty lines count for nothing, but each EMPTY_LINES_AT_ONCE of them come out as one EmptyLines.
+    `characters` is how much of the file has been read, the header included.
+
     `lines` are lines of text with their line ends (a file opened with `newline=""`), so that a field with a
     line break in it counts its lines; the line of a row is that of its last line, as `csv.reader` counts.
     Bytes that are not UTF-8 must come as surrogates (`errors="surrogateescape"`): they are the row's fault.
@@ -190,7 +204,8 @@ class FocusReader:
     """
 
     def __init__(self, lines: Iterable[str], basis: CostBasis) -> None:
-        self._reader = csv.reader(lines, strict=True)
+        self.characters = 0
+        self._reader = csv.reader(self._counted(lines), strict=True)
         self.basis = basis
         self.currency: str | None = None
         try:
@@ -199,7 +214,13 @@ class FocusReader:
             raise FocusHeaderUnreadable(f"the header line is not CSV: {error}") from error
         self._header = Header(names, basis)
 
-    def __iter__(self) -> Iterator[tuple[int, CostRow] | RowFault]:
+    def _counted(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            self.characters += len(line)
+            yield line
+
+    def __iter__(self) -> Iterator[Item]:
+        empty = 0
         while True:
             try:
                 fields = next(self._reader)
@@ -209,7 +230,10 @@ class FocusReader:
                 yield RowFault(self._reader.line_num, f"not CSV: {error}")
                 continue
             if not fields:
-                continue  # an empty line between records
+                empty += 1
+                if empty % EMPTY_LINES_AT_ONCE == 0:
+                    yield EmptyLines(self._reader.line_num)
+                continue
             try:
                 yield self._reader.line_num, self._row(fields)
             except RowUnreadable as refusal:
@@ -308,4 +332,12 @@ def _tags(text: str | None) -> dict[str, str]:
             raise RowUnreadable(f"Tags: {key[:40]!r} is not a scalar")
         if not isinstance(value, str):
             tags[key] = json.dumps(value)
+    # The row's own text is checked already, but an escape may stand for what neither UTF-8 nor a database can hold.
+    plain = "".join([*tags, *tags.values()])
+    if "\0" in plain:
+        raise RowUnreadable("Tags holds a NUL character")
+    try:
+        plain.encode()
+    except UnicodeEncodeError:
+        raise RowUnreadable("Tags holds half a surrogate pair, which is no character") from None
     return tags

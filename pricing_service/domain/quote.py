@@ -4,6 +4,9 @@
       ├────► withdrawn
       └────► expired
 
+An accepted quote is final but for one case: its demand was proposed anew before it had heard of the acceptance.
+Then the quote answers a proposal that is gone, and is withdrawn (`supersede`).
+
 A quote lapses at `valid_until`, not after it: the rule compares `now` itself, so a late timer never makes a
 lapsed quote acceptable.
 """
@@ -37,6 +40,9 @@ class QuoteNotWithdrawable(Conflict): ...
 class QuoteNotExpired(Conflict): ...
 
 
+class QuoteNotSupersedable(Conflict): ...
+
+
 def accept(state: QuoteState, *, valid_until: datetime, now: datetime) -> QuoteState:
     """The state after acceptance. Raises QuoteNotAcceptable."""
     if QuoteState.ACCEPTED not in NEXT.get(state, frozenset()):
@@ -50,6 +56,18 @@ def withdraw(state: QuoteState) -> QuoteState:
     """The state after withdrawal. Raises QuoteNotWithdrawable."""
     if QuoteState.WITHDRAWN not in NEXT.get(state, frozenset()):
         raise QuoteNotWithdrawable(f"the quote is {state}, only an open quote can be withdrawn")
+    return QuoteState.WITHDRAWN
+
+
+def supersede(state: QuoteState, *, subscribed: bool) -> QuoteState:
+    """The state of a live quote once its demand is proposed anew.
+
+    Raises QuoteNotSupersedable where the quote is not live, or where what was accepted is delivered (`subscribed`).
+    """
+    if state not in (QuoteState.OPEN, QuoteState.ACCEPTED):
+        raise QuoteNotSupersedable(f"the quote is {state}, only an open or accepted quote can be superseded")
+    if subscribed:
+        raise QuoteNotSupersedable("there is a subscription of its demand already")
     return QuoteState.WITHDRAWN
 
 

@@ -71,7 +71,10 @@ async def list_imports(
     query = select(CostImport)
     if source is not None:
         query = query.where(CostImport.source == source)
-    return await paginate(session, query, CostImport.id, paging)
+    page = await paginate(session, query, CostImport.id, paging)
+    left_behind = await cost_imports.left_behind(session, page.items)
+    items = [_as_shown(stored, stored.id in left_behind) for stored in page.items]
+    return Page[Any](items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/cost-imports/{import_id}", summary="Read a cost import")
@@ -81,7 +84,7 @@ async def read_import(import_id: UUID, principal: Reader, session: ReadSession, 
     if found is None:
         raise NotFound(f"no cost import {import_id}")
     faults = await cost_imports.faults_of(session, import_id)
-    summary = CostImportRead.model_validate(etag(found))
+    summary = _as_shown(etag(found), bool(await cost_imports.left_behind(session, [found])))
     return CostImportDetail(**summary.model_dump(), rejected=[RejectedRow.model_validate(fault) for fault in faults])
 
 
@@ -107,3 +110,9 @@ async def view_costs(
         more=len(groups) > limit,
         totals=[CostTotal(**total) for total in totals],
     )
+
+
+def _as_shown(stored: CostImport, left_behind: bool) -> CostImportRead:
+    """An import whose job is over has failed, whether or not that job could still say so."""
+    shown = CostImportRead.model_validate(stored)
+    return shown.model_copy(update={"state": cost_imports.FAILED}) if left_behind else shown

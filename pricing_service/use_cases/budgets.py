@@ -121,7 +121,11 @@ async def _use_reservation(session: AsyncSession, budget_id: UUID, demand_id: UU
     if demand_id is None or amount <= 0:
         return ZERO
     reservation: Reservation | None = await session.scalar(
-        select(Reservation).where(Reservation.demand_id == demand_id, Reservation.budget_id == budget_id)
+        # The newest: an older one is that of a quote which was superseded after its acceptance.
+        select(Reservation)
+        .where(Reservation.demand_id == demand_id, Reservation.budget_id == budget_id)
+        .order_by(Reservation.quote_id.desc())
+        .limit(1)
     )
     if reservation is None:
         return ZERO

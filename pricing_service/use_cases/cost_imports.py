@@ -220,7 +220,8 @@ def _next_batch(reader: FocusReader, items: Iterator[Item], import_id: UUID, bas
     rows: list[dict[str, Any]] = []
     faults: list[RowFault] = []
     records, line, enough = 0, 1, reader.characters + BATCH_CHARACTERS
-    for records, item in enumerate(islice(items, BATCH_ROWS), 1):
+    for item in islice(items, BATCH_ROWS):
+        records += 1
         if isinstance(item, EmptyLines):
             line = item.line
         elif isinstance(item, RowFault):
@@ -332,10 +333,15 @@ async def _clear_up(run: JobRun, source: str) -> None:
             return
     async with run.chunk() as session:
         if not await run.claim(session, f"cost-source:{source}"):
-            return  # another import of the source is at it, or will be followed by one that is
-        for import_id in await left_behind(session, list(await session.scalars(of_source))):
-            faults = select(func.count()).where(CostImportFault.import_id == import_id)
-            await _fail(session, import_id, rejected=await session.scalar(faults) or 0)
+            return  # another import of the source is at it, or just ending; there will be a next one
+        # Locked, so that an import which is just being abandoned keeps its job until its job has been looked at.
+        for import_id in await left_behind(session, list(await session.scalars(of_source.with_for_update()))):
+            checkpoint = await session.scalar(
+                select(Job.checkpoint).where(
+                    Job.kind == "cost-import", Job.checkpoint["import_id"].as_string() == str(import_id)
+                )
+            )
+            await _fail(session, import_id, rejected=(checkpoint or {}).get("rejected", 0))
 
 
 async def _result(run: JobRun, import_id: UUID, *, unchanged: bool) -> dict[str, Any]:

@@ -28,6 +28,8 @@ from services.http import MoneyModel, check_version, plain
 from services.identity import Units
 from services.money import Money, exact_total
 
+_LIVE = frozenset({QuoteState.OPEN, QuoteState.ACCEPTED})
+
 
 class DemandWithoutOption(Invalid): ...
 
@@ -46,18 +48,19 @@ class Proposal:
 
 
 async def issue_quote(session: AsyncSession, proposal: Proposal, *, now: datetime) -> Quote:
-    """Issue the quote of a proposed demand; an open one of an earlier proposal is withdrawn.
+    """Issue the quote of a proposed demand; a live one of an earlier proposal is withdrawn.
+
+    A demand that knows of an acceptance refuses to be proposed anew. So a proposal after one was made without that
+    knowledge: it counts, and the accepted quote gives its reservation back.
 
     Raises NotYet while the offering, its price plan or its unit cost have not arrived, DemandWithoutOption,
     DemandAlreadyAccepted.
     """
     if proposal.offering_id is None or proposal.quantity is None or proposal.quantity <= 0:
         raise DemandWithoutOption(f"demand {proposal.demand_id} names no offering, or no quantity above 0")
-    for earlier in await _quotes_of(session, proposal.demand_id):
-        if earlier.state == QuoteState.ACCEPTED:
-            raise DemandAlreadyAccepted(f"quote {earlier.number} of demand {proposal.demand_id} is accepted already")
-        if earlier.state == QuoteState.OPEN:
-            _close(session, earlier, domain.withdraw(QuoteState.OPEN), "the demand was proposed anew", QuoteWithdrawn)
+    live = [quote for quote in await _quotes_of(session, proposal.demand_id) if quote.state in _LIVE]
+    for earlier in live:
+        await _supersede(session, earlier)
     row, version = await _plan_in_force(session, proposal.offering_id, now=now)
     quoted = plans.quote(version, proposal.quantity)
     monthly = [charge for charge in quoted if charge.charge.recurrence is not Recurrence.ONE_OFF]
@@ -92,6 +95,19 @@ async def issue_quote(session: AsyncSession, proposal: Proposal, *, now: datetim
     record(session, quote, QuoteIssued)
     timers.set(session, "quote-lapse", due_at=quote.valid_until, payload={"quote_id": str(quote.id)})
     return quote
+
+
+async def _supersede(session: AsyncSession, quote: Quote) -> None:
+    state = QuoteState(quote.state)
+    subscribed = state is QuoteState.ACCEPTED and await queries.is_subscribed(session, quote.demand_id)
+    try:
+        withdrawn = domain.supersede(state, subscribed=subscribed)
+    except domain.QuoteNotSupersedable as refusal:
+        raise DemandAlreadyAccepted(
+            f"quote {quote.number} of demand {quote.demand_id} is accepted already, and {refusal.detail}"
+        ) from refusal
+    await budgets.release(session, quote)
+    _close(session, quote, withdrawn, "the demand was proposed anew", QuoteWithdrawn)
 
 
 async def _plan_in_force(session: AsyncSession, offering_id: UUID, *, now: datetime) -> tuple[PricePlan, PlanVersion]:
@@ -166,6 +182,13 @@ async def close_quotes_of_demand(session: AsyncSession, demand_id: UUID, reason:
         if quote.state == QuoteState.OPEN:
             _close(session, quote, domain.withdraw(QuoteState.OPEN), reason, QuoteWithdrawn)
         elif quote.state == QuoteState.ACCEPTED:
+            await budgets.release(session, quote)
+
+
+async def release_ended(session: AsyncSession, demand_id: UUID) -> None:
+    """The subscription of the demand has ended: what is left of its reservation will not be spent any more."""
+    for quote in await _quotes_of(session, demand_id):
+        if quote.state == QuoteState.ACCEPTED:
             await budgets.release(session, quote)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.demand_service.world import AUTOMATIC, World, done, pointers, refused
+from tests.demand_service.world import AUTOMATIC, FORM, World, done, pointers, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -82,11 +82,41 @@ async def test_nobody_approves_their_own(world: World) -> None:
     assert (await world.demand(demand_id))["state"] == "proposed"
 
 
-async def test_a_leader_who_is_an_approver_too_may_approve(world: World) -> None:
-    both = world.as_(["approver", "demand_leader"], world.science, person="leo")
+async def test_nobody_approves_what_they_proposed_last(world: World) -> None:
+    leo = world.as_(["approver", "demand_leader"], world.science, person="leo")
+    lena = world.as_(["approver", "demand_leader"], world.science, person="lena")
     demand_id = await world.proposed()
     await world.quote("issued", demand_id)
-    assert (await world.step(both, demand_id, "approve", reason="fits"))["state"] == "approved"
+    path, body = f"/v1/demands/{demand_id}/approve", {"reason": "fits"}
+    problem = refused(await leo.post(path, json=body), 403, "own-proposal")
+    assert "what they proposed themselves" in problem["detail"]
+    assert (await world.demand(demand_id))["state"] == "proposed"
+    anew = {"offering_id": str(world.offering), "quantity": "4", "form": FORM}
+    done(await lena.post(f"/v1/demands/{demand_id}/propose", json=anew))
+    await world.quote("issued", demand_id)
+    refused(await lena.post(path, json=body), 403, "own-proposal")
+    assert (await world.step(leo, demand_id, "approve", reason="fits"))["state"] == "approved"
+
+
+async def test_whoever_hands_a_request_in_proposes_it(world: World) -> None:
+    both = world.as_(["approver", "demand_leader"], world.science, person="leo")
+    drafted = await world.draft_request()
+    await world.step(both, drafted["id"], "submit")
+    await world.quote("issued", drafted["id"])
+    refused(await both.post(f"/v1/demands/{drafted['id']}/approve", json={"reason": "fits"}), 403, "own-proposal")
+
+
+async def test_policy_that_puts_a_demand_back_proposes_nothing(world: World) -> None:
+    """The person who proposed it stays the one who may not approve it; policy itself asks nobody's leave."""
+    await world.put_policy()
+    leo = world.as_(["approver", "demand_leader"], world.science, person="leo")
+    demand_id = await world.proposed()
+    await world.quote("issued", demand_id)
+    assert (await world.demand(demand_id))["state"] == "approved"
+    await world.quote("issued", demand_id, annual="9000.00")
+    assert (await world.demand(demand_id))["history"][-1]["person_id"] is None
+    refused(await leo.post(f"/v1/demands/{demand_id}/approve", json={"reason": "fits"}), 403, "own-proposal")
+    assert (await world.step(world.approver, demand_id, "approve", reason="fits"))["state"] == "approved"
 
 
 async def test_there_is_nothing_to_approve_without_a_quote_in_force(world: World) -> None:

@@ -143,6 +143,25 @@ async def test_what_is_proposed_has_to_be_on_offer(world: World) -> None:
     refused(await world.leader.post(path, json=body), 409, "offering-not-published")
 
 
+@pytest.mark.parametrize("quantity", ["1" + "0" * 18, "0." + "0" * 18 + "1", "9" * 30 + "." + "9" * 30])
+async def test_a_quantity_that_pricing_cannot_read_is_refused(world: World, quantity: str) -> None:
+    request = {"business_unit_id": str(world.science), "title": "T", "kind": "request", "form": FORM}
+    terms = {"offering_id": str(world.offering), "quantity": quantity}
+    drafted, qualified = (await world.draft_request())["id"], await world.qualified()
+    answers = [
+        await world.consumer.post("/v1/demands", json=request | terms),
+        await world.consumer.patch(f"/v1/demands/{drafted}", json={"quantity": quantity}, headers={"If-Match": "*"}),
+        await world.leader.post(f"/v1/demands/{qualified}/propose", json=terms | {"form": FORM}),
+    ]
+    assert [pointers(refused(answer, 422, "request-not-valid")) for answer in answers] == [["/quantity"]] * 3
+
+
+async def test_a_quantity_has_up_to_18_digits_on_either_side_of_the_point(world: World) -> None:
+    largest = "9" * 18 + "." + "9" * 18
+    drafted = await world.draft_request(quantity=largest)
+    assert (await world.step(world.consumer, drafted["id"], "submit"))["quantity"] == largest
+
+
 async def test_a_request_names_its_offering_and_the_other_kinds_do_not(world: World) -> None:
     bare = {"business_unit_id": str(world.science), "title": "T"}
     answer = await world.consumer.post("/v1/demands", json=bare | {"kind": "request"})

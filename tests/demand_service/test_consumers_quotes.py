@@ -1,11 +1,12 @@
 """What quotes and offerings do to demands: any order of arrival, twice, late, for another proposal, poisoned."""
 
-from itertools import permutations
+from collections.abc import Iterator
+from itertools import combinations, permutations
 from uuid import UUID
 
 import pytest
 
-from services.events.consumers import rebuild
+from services.events.replay import rebuild
 from services.ids import uuid7
 from tests.demand_service.world import World, done, refused
 
@@ -90,6 +91,89 @@ async def test_a_quote_that_comes_after_the_end_changes_nothing(world: World, en
     quote_id = await world.quote("issued", demand_id)
     await world.quote("accepted", demand_id, quote_id=quote_id, sequence=2)
     assert await world.demand(demand_id) == before
+
+
+Told = list[tuple[int, str]]
+
+
+def interleaved(first: list[str], second: list[str]) -> Iterator[Told]:
+    """Every order of what is told of the first quote and of the second that keeps each quote's own."""
+    both = len(first) + len(second)
+    for places in combinations(range(both), len(first)):
+        of = [iter(first), iter(second)]
+        yield [(quote, next(of[quote])) for quote in (0 if place in places else 1 for place in range(both))]
+
+
+class Race:
+    """A demand proposed anew while pricing accepts the quote of the proposal before, of which it then takes it back."""
+
+    def __init__(self, world: World, demand_id: str, quantities: list[str]) -> None:
+        self.world, self.demand_id, self.quantities = world, demand_id, quantities
+        self.quotes, self.sequences = [uuid7(), uuid7()], [0, 0]
+
+    @classmethod
+    async def begun(cls, world: World, *, known: bool, quantity: str) -> "Race":
+        race = cls(world, await world.proposed(options={"proposal": "first"}), ["4", quantity])
+        if known:
+            await race.hear(0, "issued")
+        await world.propose(race.demand_id, quantity=quantity, options={"proposal": "second"})
+        return race
+
+    async def hear(self, quote: int, fact: str) -> None:
+        self.sequences[quote] += 1
+        await self.world.quote(
+            fact,
+            self.demand_id,
+            quote_id=self.quotes[quote],
+            sequence=self.sequences[quote],
+            quantity=self.quantities[quote],
+            caused_by=(await self.world.proposals_told(self.demand_id))[quote],
+        )
+
+
+@pytest.mark.parametrize(("known", "quantity"), [(True, "4"), (False, "4"), (True, "5")])
+async def test_a_quote_accepted_while_the_demand_is_proposed_anew_never_becomes_the_order(
+    world: World, known: bool, quantity: str
+) -> None:
+    await world.put_policy()
+    first = ["accepted", "withdrawn"] if known else ["issued", "accepted", "withdrawn"]
+    for told in interleaved(first, ["issued", "accepted"]):
+        race = await Race.begun(world, known=known, quantity=quantity)
+        for quote, fact in told:
+            await race.hear(quote, fact)
+            opened = race.sequences[1] == 2
+            assert len(await world.orders_of(race.demand_id)) == opened, told
+        demand, order = await world.demand(race.demand_id), await world.order_of(race.demand_id)
+        assert (demand["state"], demand["quote_id"]) == ("in_fulfilment", str(race.quotes[1])), told
+        assert (order["quantity"], order["options"]) == (quantity, {"proposal": "second"}), told
+    assert (await world.told()).count("order.opened") == len(list(interleaved(first, ["issued", "accepted"])))
+    assert await world.dead_letters() == []
+
+
+@pytest.mark.parametrize(("known", "end"), [(True, "withdrawn"), (False, "expired")])
+async def test_the_end_of_the_newer_quote_does_not_bring_the_older_one_back(
+    world: World, known: bool, end: str
+) -> None:
+    await world.put_policy()
+    first = ["accepted", "withdrawn"] if known else ["issued", "accepted", "withdrawn"]
+    for told in interleaved(first, ["issued", end]):
+        race = await Race.begun(world, known=known, quantity="4")
+        for quote, fact in told:
+            await race.hear(quote, fact)
+            assert await world.orders_of(race.demand_id) == [], told
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_demand_given_up_in_between_has_no_order(world: World, known: bool) -> None:
+    first = ["accepted", "withdrawn"] if known else ["issued", "accepted", "withdrawn"]
+    for told in interleaved(first, ["issued", "accepted"]):
+        race = await Race.begun(world, known=known, quantity="4")
+        for number, (quote, fact) in enumerate(told):
+            if number == len(told) // 2:
+                await world.step(world.consumer, race.demand_id, "withdraw")
+            await race.hear(quote, fact)
+        assert (await world.demand(race.demand_id))["state"] == "withdrawn"
+        assert await world.orders_of(race.demand_id) == [], told
 
 
 async def test_a_lapsed_quote_is_answered_by_proposing_again(world: World) -> None:

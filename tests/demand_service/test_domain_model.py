@@ -4,7 +4,7 @@ The model knows only sets of facts (what was approved, which quote is accepted, 
 under test have to come to the same answer whatever the order.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -30,6 +30,7 @@ class PricingQuote:
 
     id: UUID
     quantity: Decimal
+    proposal: int
     history: list[QuoteState] = field(default_factory=lambda: [QuoteState.ISSUED])
 
 
@@ -45,6 +46,7 @@ class DemandLoop(RuleBasedStateMachine):
         self.needs_person = needs_person
         self.proposal: Proposal | None = None
         self.evaluated: UUID | None = None
+        self.proposals = 0
         self.pricing: list[PricingQuote] = []
         self.known: dict[UUID, tuple[int, Quote]] = {}
         self.order: order.OrderPlan | None = None
@@ -111,14 +113,15 @@ class DemandLoop(RuleBasedStateMachine):
             with pytest.raises(agreement.QuoteAlreadyAccepted):
                 agreement.require_open_terms(current)
             return
-        superseded = current.id if current else (self.proposal.superseded if self.proposal else None)
+        superseded = agreement.latest(*self.known)
+        self.proposals += 1
         self.take(Step.PROPOSE)
         self.proposal, self.evaluated = Proposal(OFFERING, quantity, superseded), None
         for quote in self.pricing:
-            if quote.history[-1] is QuoteState.ISSUED:
+            if quote.history[-1] in agreement.LIVE:  # an accepted one is superseded too: we have not heard of it
                 quote.history.append(QuoteState.WITHDRAWN)
         if quoted:
-            self.pricing.append(PricingQuote(UUID(int=len(self.pricing) + 1), quantity))
+            self.pricing.append(PricingQuote(UUID(int=len(self.pricing) + 1), quantity, self.proposals))
         self.settle()
 
     @precondition(lambda self: self.standing.state is DemandState.PROPOSED and self.in_force() is not None)
@@ -145,6 +148,9 @@ class DemandLoop(RuleBasedStateMachine):
         if quote.id not in self.known or self.known[quote.id][0] < sequence:
             seen = Quote(quote.id, quote.history[sequence - 1], OFFERING, quote.quantity)
             self.known[quote.id] = (sequence, seen)
+        if self.proposal is not None and quote.proposal < self.proposals:
+            superseded = agreement.latest(self.proposal.superseded, quote.id)
+            self.proposal = replace(self.proposal, superseded=superseded)
         self.settle()
 
     @precondition(lambda self: self.order is not None)

@@ -140,14 +140,15 @@ def test_a_request_is_complete_and_the_other_kinds_leave_the_offering_open() -> 
     assert [fault.pointer for fault in early.value.faults] == ["/form"]
 
 
-def test_the_quote_in_force_is_the_newest_live_one_on_the_terms_proposed() -> None:
+def test_the_quote_in_force_is_the_newest_if_it_is_live_and_on_the_terms_proposed() -> None:
     def quote(number: int, state: QuoteState = QuoteState.ISSUED, quantity: str = "2.0", offering: int = 7) -> Quote:
         return Quote(UUID(int=number), state, UUID(int=offering), Decimal(quantity))
 
     proposal = Proposal(UUID(int=7), Decimal(2), superseded=UUID(int=3))
     older, newest = quote(4, QuoteState.ACCEPTED), quote(5)
-    passed_over = [quote(3), quote(6, QuoteState.EXPIRED), quote(7, quantity="3"), quote(8, offering=9)]
-    assert quote_in_force([newest, older, *passed_over], proposal) == newest
-    assert quote_in_force([older, *passed_over], proposal) == older
-    assert quote_in_force(passed_over, proposal) is None
+    assert quote_in_force([newest, older], proposal) == newest
+    assert quote_in_force([older], proposal) == older
+    assert quote_in_force([quote(3)], proposal) is None
+    for newer in (quote(6, QuoteState.EXPIRED), quote(7, quantity="3"), quote(8, offering=9)):
+        assert quote_in_force([newest, newer, older], proposal) is None, "an older quote never comes back"
     assert quote_in_force([newest], None) is None

@@ -9,6 +9,8 @@ from uuid import UUID
 import httpx
 
 from demand_service.app import definition
+from services.clock import utc_now
+from services.events.envelope import Envelope, to_message
 from services.ids import uuid7
 from services.testing import ServiceHarness
 
@@ -129,17 +131,24 @@ class World:
         quantity: str = "4",
         budget: str = "enough",
         event_id: str | None = None,
+        caused_by: str | None = None,
         wait: bool = True,
     ) -> UUID:
-        """Have pricing tell what became of a quote."""
+        """Have pricing tell what became of a quote; `caused_by` is the id of the event that led to it."""
         quote_id = quote_id or uuid7()
-        await self.service.deliver(
-            f"itaas.pricing.quote.{fact}.v1",
-            subject=quote_id,
+        envelope = Envelope(
+            id=event_id or str(uuid7()),
+            source="/itaas/pricing",
+            type=f"itaas.pricing.quote.{fact}.v1",
+            subject=str(quote_id),
+            time=utc_now(),
+            correlation_id=THREAD,
+            causation_id=caused_by,
             sequence=sequence,
-            event_id=event_id,
-            business_unit_id=self.science,
-            wait=wait,
+            business_unit_id=str(self.science),
+            actor_id=None,
+            traceparent=None,
+            partition_key=str(quote_id),
             data={
                 "id": str(quote_id),
                 "number": "Q-1",
@@ -156,6 +165,9 @@ class World:
                 "valid_until": "2027-01-01T00:00:00Z",
             },
         )
+        await self.service.runtime.event_log.append([to_message(envelope, "itaas.pricing")])
+        if wait:
+            await self.service.consumed("itaas.pricing")
         return quote_id
 
     async def ordered(self) -> tuple[str, dict[str, Any]]:
@@ -167,9 +179,16 @@ class World:
         return demand_id, await self.order_of(demand_id)
 
     async def order_of(self, demand_id: str) -> dict[str, Any]:
-        orders = done(await self.consumer.get("/v1/orders", params={"demand_id": demand_id}))["items"]
-        assert len(orders) == 1
-        return dict(orders[0])
+        [order] = await self.orders_of(demand_id)
+        return order
+
+    async def orders_of(self, demand_id: str) -> list[dict[str, Any]]:
+        return list(done(await self.consumer.get("/v1/orders", params={"demand_id": demand_id}))["items"])
+
+    async def proposals_told(self, demand_id: str) -> list[str]:
+        """The ids of the events that told the demand's proposals."""
+        told = await self.service.published("itaas.demand.demand.proposed.v1")
+        return [event.id for event in told if event.subject == demand_id]
 
     async def fulfil(self, order: dict[str, Any]) -> dict[str, Any]:
         for task in order["tasks"]:

@@ -185,6 +185,27 @@ class World:
         )
         return subscription
 
+    async def subscription_ended(self, subscription: UUID, *, demand: UUID | None, sequence: int = 2) -> None:
+        await self.service.deliver(
+            "itaas.demand.subscription.ended.v1",
+            subject=subscription,
+            data={
+                "id": str(subscription),
+                "order_id": str(uuid7()),
+                "demand_id": None if demand is None else str(demand),
+                "business_unit_id": str(self.unit),
+                "offering_id": str(self.offering),
+                "service_id": str(self.service_id),
+                "quantity": "4",
+                "options": {},
+                "state": "ended",
+                "activated_at": "2026-01-01T09:00:00Z",
+                "ended_at": "2026-02-01T09:00:00Z",
+            },
+            sequence=sequence,
+            business_unit_id=self.unit,
+        )
+
 
 def usage(subscription: UUID | str, event_id: str, quantity: str = "1", *, day: str = "2026-11-05", **more: Any) -> Any:
     """One usage event."""

@@ -1,15 +1,26 @@
 """Cost imports through the API: exact totals, faults, the same file again, a restatement, and cost views."""
 
+import asyncio
 import gzip
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import func, select, update
 
+from pricing_service.tables import CostRow
+from pricing_service.use_cases import cost_imports
+from services.clock import utc_now
+from services.db.chassis_tables import Job
 from services.testing import ServiceHarness
 from tests.pricing_service.samples import CSV, focus_csv, imported, on_both_databases, real_focus_sample
 
 pytestmark = pytest.mark.anyio
+
+DEFECT_PAUSE = timedelta(seconds=10)  # a job waits less after a defect, and has a longer lease while it runs
 
 
 @on_both_databases
@@ -173,3 +184,93 @@ async def test_groups_are_limited_but_totals_are_not(service: ServiceHarness, fi
     view = (await finance.get("/v1/costs?period=2026-10&limit=2")).json()
     assert ([group["key"] for group in view["items"]], view["more"]) == (["s0", "s1"], True)
     assert (view["totals"][0]["rows"], view["totals"][0]["billed_cost"]) == (5, "0.5")
+
+
+async def test_an_escaped_surrogate_or_nul_in_the_tags_costs_only_its_row(
+    service: ServiceHarness, finance: httpx.AsyncClient
+) -> None:
+    text = focus_csv({}, {"Tags": '{"a":"\\ud800"}'}, {"Tags": '{"a":"\\u0000"}'}, {})
+    job = await imported(service, finance, text)
+    assert (job["state"], job["result"]["rows"]) == ("succeeded", 2)
+    assert [row["line"] for row in job["result"]["rejected"]] == [3, 4]
+
+
+async def stored_rows(service: ServiceHarness) -> int:
+    async with service.runtime.database.reading() as session:
+        return await session.scalar(select(func.count()).select_from(CostRow)) or 0
+
+
+@on_both_databases
+async def test_an_import_whose_job_fails_by_a_defect_shows_failed_and_its_rows_go_with_the_next(
+    service: ServiceHarness, finance: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def defect(*arguments: Any) -> None:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cost_imports, "_put_in_force", defect)
+        path = "/v1/cost-imports?source=aws&cost_basis=effective"
+        job_id = (await finance.post(path, content=focus_csv({}, {}, {"BilledCost": "x"}), headers=CSV)).json()["id"]
+        async with asyncio.timeout(20):
+            while (await finance.get(f"/v1/jobs/{job_id}")).json()["state"] not in ("failed", "succeeded"):
+                for one in (await finance.get("/v1/cost-imports")).json()["items"]:
+                    assert one["state"] in ("running", "failed")
+                async with service.runtime.database.transaction() as session:  # no pause between its attempts
+                    await session.execute(
+                        update(Job)
+                        .where(Job.id == UUID(job_id), Job.lease_until < utc_now() + DEFECT_PAUSE)
+                        .values(lease_until=None)
+                    )
+                await asyncio.sleep(0.1)
+    assert (await finance.get(f"/v1/jobs/{job_id}")).json()["problem"]["type"].endswith("internal-error")
+    (shown,) = (await finance.get("/v1/cost-imports")).json()["items"]
+    assert shown["state"] == "failed"
+    assert (await finance.get(f"/v1/cost-imports/{shown['id']}")).json()["state"] == "failed"
+    assert await stored_rows(service) == 2
+
+    await imported(service, finance, focus_csv({}), source="azure")
+    assert await stored_rows(service) == 3  # another source's import does not clear up
+    await imported(service, finance, focus_csv({}))
+    assert await stored_rows(service) == 2
+    detail = (await finance.get(f"/v1/cost-imports/{shown['id']}")).json()
+    assert (detail["state"], detail["rejected_count"], len(detail["rejected"])) == ("failed", 1, 1)
+    states = [one["state"] for one in (await finance.get("/v1/cost-imports")).json()["items"]]
+    assert states == ["failed", "ready", "ready"]
+
+
+async def test_a_gzip_bomb_is_refused_by_name(
+    service: ServiceHarness, finance: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost_imports, "MAX_UNPACKED_MORE", 1 << 20)
+    bomb = gzip.compress(focus_csv({}).encode() + b"\n" * (8 << 20))
+    assert len(bomb) * 200 + (1 << 20) < 8 << 20
+    job = await imported(service, finance, bomb)
+    assert (job["state"], job["problem"]["type"]) == ("failed", "urn:itaas:problem:unpacked-too-large")
+    assert (await finance.get("/v1/cost-imports")).json()["items"] == []
+
+
+async def test_a_file_of_empty_lines_shows_progress_and_can_be_cancelled(
+    service: ServiceHarness, finance: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost_imports, "BATCH_CHARACTERS", 10_000)
+    content = focus_csv({}) + "\n" * 6_000_000
+    answer = await finance.post("/v1/cost-imports?source=aws&cost_basis=billed", content=content, headers=CSV)
+    path = answer.headers["location"]
+    async with asyncio.timeout(20):
+        while (progress := (await finance.get(path)).json()["progress"])["done"] < 20_000:
+            await asyncio.sleep(0.01)
+    assert progress["total"] == 6_000_001
+    await finance.post(f"{path}/cancel")
+    job = await service.finished_job(answer.json()["id"])
+    assert (job.state, await stored_rows(service)) == ("cancelled", 0)
+
+
+async def test_empty_lines_among_the_rows_change_nothing(
+    service: ServiceHarness, finance: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost_imports, "BATCH_CHARACTERS", 5_000)
+    rows = focus_csv(*[{}] * 300).splitlines()
+    content = rows[0] + "\n" * 30_000 + "\n".join(rows[1:]) + "\n" * 30_000
+    job = await imported(service, finance, content)
+    assert (job["result"]["rows"], job["result"]["rejected_count"]) == (300, 0)
+    assert job["progress"]["done"] == job["progress"]["total"] == content.count("\n") - 1

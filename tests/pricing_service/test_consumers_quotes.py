@@ -1,12 +1,14 @@
 """What pricing does when demand and catalogue say something."""
 
 from decimal import Decimal
+from uuid import UUID
 
 import httpx
 import pytest
 from sqlalchemy import select
 
 from pricing_service.tables import KnownOffering, KnownSubscription, UsageEvent
+from pricing_service.use_cases import budgets
 from services.clock import utc_now
 from services.db.chassis_tables import DeadLetter
 from services.events import consumers as chassis
@@ -121,6 +123,85 @@ async def test_a_demand_that_ends_takes_its_quote_and_its_reservation_along(
     assert (Decimal(after["reserved"]), Decimal(after["available"])) == (Decimal(0), Decimal(5000))
     changed = await service.published("itaas.pricing.budget.balance-changed.v1")
     assert [event.sequence for event in changed] == [1, 3]
+
+
+async def accepted(finance: httpx.AsyncClient, world: World, demand: UUID) -> str:
+    """Accept the demand's open quote; returns the id of the business unit's budget, if it was not there before."""
+    body = {
+        "business_unit_id": str(world.unit),
+        "fiscal_year": utc_now().year,
+        "amount": {"amount": "5000", "currency": "USD"},
+        "hard": True,
+    }
+    created = (await finance.post("/v1/budgets", json=body)).json()
+    quotes = (await finance.get(f"/v1/quotes?demand_id={demand}")).json()["items"]
+    (live,) = [quote for quote in quotes if quote["state"] == "open"]
+    assert (await finance.post(f"/v1/quotes/{live['id']}/accept")).status_code == 200
+    return str(created.get("id"))
+
+
+async def reserved(finance: httpx.AsyncClient, budget: str) -> Decimal:
+    return Decimal((await finance.get(f"/v1/budgets/{budget}")).json()["reserved"])
+
+
+@on_both_databases
+async def test_a_proposal_that_crossed_an_acceptance_supersedes_the_accepted_quote(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER)
+    demand = await world.propose()
+    budget = await accepted(finance, world, demand)
+    held = await reserved(finance, budget)
+    assert held > 0
+    await world.propose(demand=demand, quantity="8", sequence=2)
+    old, new = (await finance.get(f"/v1/quotes?demand_id={demand}")).json()["items"]
+    assert (old["state"], old["closed_reason"]) == ("withdrawn", "the demand was proposed anew")
+    assert (new["state"], new["quantity"]) == ("open", "8")
+    assert Decimal(new["budget"]["available"]["amount"]) == 5000  # asked after the release
+    assert await reserved(finance, budget) == 0
+    (withdrawn,) = await service.published("itaas.pricing.quote.withdrawn.v1")
+    assert (withdrawn.data["id"], withdrawn.data["closed_reason"]) == (old["id"], "the demand was proposed anew")
+    await accepted(finance, world, demand)
+    assert await reserved(finance, budget) == held * 2
+    async with service.runtime.database.transaction() as session:  # a statement draws on the new reservation
+        assert await budgets._use_reservation(session, UUID(budget), demand, Decimal(1)) == 1
+    assert await dead_letters(service) == []
+
+
+async def test_a_demand_that_is_delivered_keeps_its_accepted_quote(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER)
+    demand = await world.propose()
+    budget = await accepted(finance, world, demand)
+    held = await reserved(finance, budget)
+    await world.subscribed("2026-01-01", demand=demand)
+    await world.propose(demand=demand, quantity="8", sequence=2)
+    (quote,) = (await finance.get(f"/v1/quotes?demand_id={demand}")).json()["items"]
+    assert (quote["state"], await reserved(finance, budget)) == ("accepted", held)
+    (reason,) = await dead_letters(service)
+    assert reason.startswith(f"DemandAlreadyAccepted: quote {quote['number']} of demand {demand} is accepted already")
+
+
+@on_both_databases
+async def test_the_end_of_a_subscription_releases_what_is_left_of_its_reservation_once(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER)
+    demand, other = await world.propose(), await world.propose()
+    budget = await accepted(finance, world, demand)
+    held = await reserved(finance, budget)
+    await accepted(finance, world, other)
+    subscription = await world.subscribed("2026-01-01", demand=demand)
+    for sequence in (2, 3):
+        await world.subscription_ended(subscription, demand=demand, sequence=sequence)
+    await world.subscription_ended(await world.subscribed("2026-01-01"), demand=None)
+    assert await reserved(finance, budget) == held  # the other demand's
+    changed = await service.published("itaas.pricing.budget.balance-changed.v1")
+    assert [(event.sequence, Decimal(event.data["reserved"])) for event in changed] == [(1, 0), (4, held)]
+    async with service.runtime.database.reading() as session:
+        assert (await session.get_one(KnownSubscription, subscription)).state == "ended"
+    assert await dead_letters(service) == []
 
 
 async def test_projections_keep_the_highest_sequence(service: ServiceHarness, world: World) -> None:

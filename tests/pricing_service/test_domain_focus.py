@@ -17,6 +17,7 @@ from pricing_service.domain.exact import (
 from pricing_service.domain.focus import (
     CostBasis,
     CostRow,
+    EmptyLines,
     FocusColumnsMissing,
     FocusHeaderUnreadable,
     FocusReader,
@@ -37,7 +38,7 @@ def read(text: str, basis: CostBasis = CostBasis.EFFECTIVE) -> tuple[list[tuple[
     for item in FocusReader(io.StringIO(text, newline=""), basis):
         if isinstance(item, RowFault):
             faults.append(item)
-        else:
+        elif not isinstance(item, EmptyLines):
             rows.append(item)
     return rows, faults
 
@@ -45,7 +46,7 @@ def read(text: str, basis: CostBasis = CostBasis.EFFECTIVE) -> tuple[list[tuple[
 def test_real_sample_sums_exactly() -> None:
     with real_focus_sample().open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
         items = list(FocusReader(lines, CostBasis.EFFECTIVE))
-    rows = [item[1] for item in items if not isinstance(item, RowFault)]
+    rows = [item[1] for item in items if isinstance(item, tuple)]
     assert len(rows) == len(items) == 1000
     assert exact_total([row.billed_cost for row in rows]) == D("20.52022672899")
     assert exact_total([row.effective_cost for row in rows]) == D("14.97651418586")
@@ -210,3 +211,31 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory() -> None:
     with pytest.raises(LineTooLong, match="line 2"):
         list(bounded_lines(io.StringIO("header\n" + "x" * 3_000_000, newline="")))
     assert list(bounded_lines(io.StringIO('a\r\n"b\n', newline=""))) == ["a\r\n", '"b\n']
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ('{"a": "\\ud800"}', "Tags holds half a surrogate pair, which is no character"),
+        ('{"\\udc00": "a"}', "Tags holds half a surrogate pair, which is no character"),
+        ('{"a": "x\\u0000"}', "Tags holds a NUL character"),
+        ('{"a\\u0000": true}', "Tags holds a NUL character"),
+    ],
+)
+def test_a_tag_whose_escapes_no_database_can_hold_is_its_rows_fault(tags: str, reason: str) -> None:
+    rows, faults = read(focus_csv({}, {"Tags": tags}, {"Tags": '{"a": "\\ud83d\\ude00"}'}))
+    assert faults == [RowFault(3, reason)]
+    assert [row.tags for _, row in rows] == [{}, {"a": "\U0001f600"}]
+
+
+def test_empty_lines_are_told_now_and_then_and_all_characters_are_counted() -> None:
+    text = focus_csv({}) + "\n" * 25_000 + focus_csv({}).splitlines()[1] + "\n"
+    reader = FocusReader(io.StringIO(text, newline=""), CostBasis.EFFECTIVE)
+    items = list(reader)
+    assert [item if isinstance(item, EmptyLines) else item[0] for item in items if not isinstance(item, RowFault)] == [
+        2,
+        EmptyLines(10_002),
+        EmptyLines(20_002),
+        25_003,
+    ]
+    assert reader.characters == len(text)

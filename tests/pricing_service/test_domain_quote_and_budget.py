@@ -15,6 +15,7 @@ from pricing_service.domain.prices import Charge, Flat, PerUnit
 from pricing_service.domain.quote import (
     QuoteNotAcceptable,
     QuoteNotExpired,
+    QuoteNotSupersedable,
     QuoteNotWithdrawable,
     QuoteState,
 )
@@ -36,6 +37,16 @@ def test_every_transition_that_is_not_in_the_table_is_refused() -> None:
             quote.withdraw(state)
         with pytest.raises(QuoteNotExpired, match=state):
             quote.expire(state, valid_until=NOW, now=NOW)
+
+
+def test_only_a_live_quote_is_superseded_and_none_whose_demand_is_delivered() -> None:
+    for state in (QuoteState.OPEN, QuoteState.ACCEPTED):
+        assert quote.supersede(state, subscribed=False) is QuoteState.WITHDRAWN
+        with pytest.raises(QuoteNotSupersedable, match="subscription"):
+            quote.supersede(state, subscribed=True)
+    for state in (QuoteState.WITHDRAWN, QuoteState.EXPIRED):
+        with pytest.raises(QuoteNotSupersedable, match=state):
+            quote.supersede(state, subscribed=False)
 
 
 def test_a_quote_lapses_at_its_instant_not_after_it() -> None:
