@@ -12,7 +12,7 @@ A partition's next offset is that of its last record plus one, so retention neve
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -87,6 +87,7 @@ class EmbeddedLog:
         self._partitions: dict[str, int] = {}
         self._appended = asyncio.Event()
         self._pruning: asyncio.Task[None] | None = None
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         async with self._database.writer.begin() as connection:
@@ -106,8 +107,10 @@ class EmbeddedLog:
         return made
 
     async def append(self, messages: Sequence[Message]) -> None:
-        if not messages:
-            return
+        if messages:
+            await self._undisturbed(self._append(messages))
+
+    async def _append(self, messages: Sequence[Message]) -> None:
         now = utc_now()
         try:
             counts = {name: await self._count(name) for name in {message.topic for message in messages}}
@@ -194,6 +197,7 @@ class EmbeddedLog:
         if self._pruning is not None:
             self._pruning.cancel()
             await asyncio.gather(self._pruning, return_exceptions=True)
+        await asyncio.gather(*self._writing, return_exceptions=True)
         await self._database.close()
 
     # --- what members use -------------------------------------------------------------------------------------
@@ -224,6 +228,9 @@ class EmbeddedLog:
             return newest, {Partition(*row) for row in rows.all()}
 
     async def store_positions(self, group: str, positions: Mapping[Partition, int]) -> None:
+        await self._undisturbed(self._store_positions(group, positions))
+
+    async def _store_positions(self, group: str, positions: Mapping[Partition, int]) -> None:
         async with self._database.transaction() as session:
             for place, offset in positions.items():
                 row = upsert(_group_position).values(
@@ -234,6 +241,16 @@ class EmbeddedLog:
                         index_elements=["group", "topic", "partition"], set_={"next_offset": offset}
                     )
                 )
+
+    async def _undisturbed(self, write: Coroutine[Any, Any, None]) -> None:
+        """Let a write end whoever is cancelled: the relay of one app may stop, and all share this one writer.
+
+        A cancellation in the middle of a transaction was seen to leave the file locked for everybody else.
+        """
+        task = asyncio.create_task(write)
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+        await asyncio.shield(task)
 
     def signal(self) -> asyncio.Event:
         return self._appended
