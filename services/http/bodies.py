@@ -46,6 +46,8 @@ async def whole_body(request: Request, *, limit: int) -> bytes:
 
 def refuse_what_no_database_stores(body: bytes) -> None:
     """NUL and lone surrogates are JSON (RFC 8259 §8.2) but no text, and NaN is no JSON: PostgreSQL refuses them all."""
+    if b"\0" in body:  # UTF-16 and UTF-32 hold it everywhere, UTF-8 JSON nowhere (RFC 8259 §8.1)
+        raise TextNotStorable("the body is not JSON in UTF-8")
     if body.count(b":") > MOST_MEMBERS:
         raise TooManyMembers(f"the body has more than {MOST_MEMBERS} members; send it in parts")
     if not _SUSPICIOUS.search(body):
