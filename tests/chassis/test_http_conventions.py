@@ -314,6 +314,9 @@ async def test_what_is_no_text_is_refused_wherever_it_stands(client: httpx.Async
     for body in (b"\xff\xfe", b"[" * 200_000 + b'"\\u0000"', b'{"text": ' + b"9" * 5_000 + b"}"):
         answer = await client.post("/v1/notes", content=body, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.json()["type"]) == (422, "urn:itaas:problem:request-not-valid"), body[:9]
+    sixteen = '{"text": NaN}'.encode("utf-16")
+    answer = await client.post("/v1/notes", content=sixteen, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:itaas:problem:text-not-storable")
     assert (await client.post("/v1/notes", json={"text": "\\u0000 is spelled out, 😀 too"})).status_code == 201
     assert (await client.get("/v1/notes?cursor=%00")).status_code == 422
 
