@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from services.local import backends as local_stack
 from services.local.backends import Backends, Kafka, Postgres, Server, StackError, local_backends
+from tests.requirements import require_or_skip
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -36,11 +37,8 @@ with local_backends(Path(sys.argv[1]), databases=["catalog"]) as backends:
 
 @pytest.fixture(scope="module")
 def stack() -> None:
-    lacking = "; ".join(local_stack.missing())
-    if lacking and os.environ.get("ITAAS_REQUIRE_STACK") == "1":
-        pytest.fail(f"ITAAS_REQUIRE_STACK=1, but this machine lacks: {lacking}")
-    if lacking:
-        pytest.skip(f"no local backends: {lacking}")
+    if lacking := local_stack.missing():
+        require_or_skip("; ".join(lacking))
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sample.costs import COLUMNS, CostSummary, write_costs
+from tests.requirements import require_or_skip
 
 FOCUS_SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "focus" / "focus_sample.csv"
 
@@ -91,7 +92,7 @@ def test_values_are_those_of_the_specification() -> None:
 
 def test_the_columns_are_those_of_the_published_sample() -> None:
     if not FOCUS_SAMPLE.exists():
-        pytest.skip(f"{FOCUS_SAMPLE} is not here")
+        require_or_skip(f"{FOCUS_SAMPLE.name} is not beside the repository (../shared/data/focus)")
     with FOCUS_SAMPLE.open(newline="", encoding="utf-8") as file:
         header = next(csv.reader(file))
     assert set(COLUMNS) == set(header) - {"Id"}  # "Id" is the sample's own row number, not a FOCUS column

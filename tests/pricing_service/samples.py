@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from services.ids import uuid7
 from services.testing import ServiceHarness
+from tests.requirements import require_or_skip
 
 FOCUS_SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "focus" / "focus_sample.csv"
 
@@ -32,8 +32,8 @@ NEEDED = {
 
 def real_focus_sample() -> Path:
     """The real sample; where it is missing the test skips, but never in CI."""
-    if not FOCUS_SAMPLE.exists() and os.environ.get("CI") != "true" and not os.environ.get("ITAAS_REQUIRE_STACK"):
-        pytest.skip(f"{FOCUS_SAMPLE.name} is not beside the repository (../shared/data/focus)")
+    if not FOCUS_SAMPLE.exists():
+        require_or_skip(f"{FOCUS_SAMPLE.name} is not beside the repository (../shared/data/focus)")
     return FOCUS_SAMPLE
 
 
