@@ -21,7 +21,9 @@ from services.suite import running_suite
 
 
 async def serve_suite(settings: Settings, *, with_sample: bool) -> None:
-    logs.configure("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
+    # On a terminal the access log would bury the tokens and links; whoever wants it says LOG_LEVEL=info.
+    asked = "log_level" in settings.model_fields_set
+    logs.configure(settings.log_level if asked else "warning", settings.log_format)
     bound = bound_socket(settings.itaas_host, settings.itaas_port)
     host, port = bound.getsockname()[:2]
     with bound:
