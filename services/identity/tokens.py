@@ -34,6 +34,7 @@ from services.settings import ConfigurationError, Settings
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "Ed25519", "EdDSA"]
 LEEWAY_SECONDS = 60
+LATEST_EXPIRY = 1 << 53  # beyond it a float no longer tells seconds apart, and far beyond it there is none
 LOCAL_ISSUER = "urn:itaas:local"
 _REMEMBERED = 10_000
 _REFETCH_SECONDS = 30  # an unknown `kid` may not make us hammer the issuer
@@ -192,7 +193,7 @@ class Verifier:
             return known[1]
         claims = await self._verified(token)
         principal = self._read(claims)
-        self._known[digest] = (float(claims["exp"]), principal)
+        self._known[digest] = (float(min(claims["exp"], LATEST_EXPIRY)), principal)
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return principal

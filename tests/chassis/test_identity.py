@@ -143,6 +143,11 @@ async def test_what_is_not_right_is_refused(issuer: Issuer, forgery: str) -> Non
         await verifier.principal(FORGERIES[forgery](issuer))
 
 
+async def test_a_token_may_be_good_for_longer_than_a_float_can_tell(issuer: Issuer) -> None:
+    verifier = Verifier(OidcKeys(issuer.url), audience="itaas")
+    assert (await verifier.principal(issuer.token(exp=10**400))).subject == "alice"
+
+
 async def test_a_token_ends_when_it_expires_even_if_remembered(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens_module, "LEEWAY_SECONDS", 0)
     verifier = Verifier(OidcKeys(issuer.url), audience="itaas")
