@@ -23,7 +23,6 @@ from functools import lru_cache
 from typing import TextIO
 
 from pricing_service.domain.exact import NumberUnreadable, exact_decimal
-from pricing_service.domain.periods import Period
 from services.errors import Fault, Invalid
 from services.money import UnknownCurrency, exponent
 
@@ -93,8 +92,9 @@ class CostRow:
     tags: dict[str, str]
 
     @property
-    def billing_period(self) -> Period:
-        return Period.of(self.billing_period_start)
+    def billing_period(self) -> str:
+        """The provider's month, in UTC: "2026-10"."""
+        return self.billing_period_start.astimezone(UTC).date().isoformat()[:7]
 
     def cost(self, basis: CostBasis) -> Decimal:
         """The cost on `basis`. Raises RowUnreadable where that column is empty."""

@@ -1,63 +1,35 @@
-"""Billing periods: calendar months in UTC, half-open, and how a period splits into days.
+"""Billing periods as the fiscal calendar cuts them, half-open, and how a period splits into days.
 
 A subscription is charged by actual days: the day it starts counts, the day it ends does not. Each change of
-a price splits the period; the shares of all splits of a whole period are 1.
+a price splits the period; the shares of all splits of a whole period are 1. Which day an instant falls on is
+decided by the calendar's one billing time zone.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from fractions import Fraction
 from itertools import pairwise
-
-from services.errors import Fault, Invalid
-
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
-
-
-class PeriodUnreadable(Invalid): ...
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """A calendar month, from its first instant up to but not including the next month's."""
+    """From its first day up to but not including `end_day`. Names sort in the order of time; made by the calendar."""
 
-    year: int
-    month: int
-
-    @classmethod
-    def parse(cls, text: str, *, pointer: str = "/period") -> "Period":
-        """From "2026-10". Raises PeriodUnreadable."""
-        match = _MONTH.fullmatch(text)
-        if match is None or not 1 <= int(match[1]) <= 9998:
-            raise PeriodUnreadable(
-                f"{text[:20]!r} is not a billing period",
-                faults=[Fault(pointer, "must be a calendar month such as 2026-10")],
-            )
-        return cls(int(match[1]), int(match[2]))
-
-    @classmethod
-    def of(cls, moment: datetime) -> "Period":
-        """The period that an instant with a zone falls into."""
-        utc = moment.astimezone(UTC)
-        return cls(utc.year, utc.month)
+    name: str  # "2026-10" where periods are calendar months, "2026-P07" (fiscal year, number) where they are weeks
+    fiscal_year: int
+    number: int  # within the fiscal year, from 1
+    first_day: date
+    end_day: date
+    zone: ZoneInfo
 
     def __str__(self) -> str:
-        return f"{self.year:04}-{self.month:02}"
+        return self.name
 
     @property
-    def next(self) -> "Period":
-        return Period(self.year + 1, 1) if self.month == 12 else Period(self.year, self.month + 1)
-
-    @property
-    def first_day(self) -> date:
-        return date(self.year, self.month, 1)
-
-    @property
-    def end_day(self) -> date:
-        """The first day that no longer belongs to it."""
-        return self.next.first_day
+    def quarter(self) -> int:
+        return (self.number + 2) // 3
 
     @property
     def days(self) -> int:
@@ -65,14 +37,20 @@ class Period:
 
     @property
     def start(self) -> datetime:
-        return datetime(self.year, self.month, 1, tzinfo=UTC)
+        """Its first instant, in UTC."""
+        return datetime.combine(self.first_day, time(), self.zone).astimezone(UTC)
 
     @property
     def end(self) -> datetime:
-        return self.next.start
+        """The first instant that no longer belongs to it, in UTC."""
+        return datetime.combine(self.end_day, time(), self.zone).astimezone(UTC)
+
+    def day_of(self, moment: datetime) -> date:
+        """The day of an instant in the billing time zone."""
+        return moment.astimezone(self.zone).date()
 
     def __contains__(self, moment: datetime) -> bool:
-        return self.start <= moment < self.end
+        return self.first_day <= self.day_of(moment) < self.end_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +74,7 @@ class DaySplit:
         return f"{self.days}/{self.period.days} days"
 
     def __contains__(self, moment: datetime) -> bool:
-        return self.start <= moment.astimezone(UTC).date() < self.end
+        return self.start <= self.period.day_of(moment) < self.end
 
 
 def split_days(
@@ -110,18 +88,10 @@ def split_days(
 
     A change counts from its day on. Empty where nothing of the period is active.
     """
-    start = max(period.first_day, active_from.astimezone(UTC).date())
-    end = period.end_day if active_until is None else min(period.end_day, active_until.astimezone(UTC).date())
+    start = max(period.first_day, period.day_of(active_from))
+    end = period.end_day if active_until is None else min(period.end_day, period.day_of(active_until))
     if start >= end:
         return []
-    inner = {day for change in changes if start < (day := change.astimezone(UTC).date()) < end}
+    inner = {day for change in changes if start < (day := period.day_of(change)) < end}
     days = [start, *sorted(inner), end]
     return [DaySplit(period, first, last) for first, last in pairwise(days)]
-
-
-def months_left(now: datetime, *, fiscal_year: int) -> int:
-    """Periods of the fiscal year (the calendar year, for now) from that of `now` on, that one included: 0 to 12."""
-    current = Period.of(now)
-    if current.year > fiscal_year:
-        return 0
-    return 12 if current.year < fiscal_year else 13 - current.month

@@ -6,7 +6,7 @@ starts, or prices what a meter measured.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -88,7 +88,7 @@ def in_force(versions: Sequence[PlanVersion], at: datetime) -> PlanVersion | Non
 
 def in_force_on(versions: Sequence[PlanVersion], split: DaySplit) -> PlanVersion | None:
     """The version that prices the days of a split; a change counts from its day on."""
-    started = [version for version in versions if version.effective_from.astimezone(UTC).date() <= split.start]
+    started = [version for version in versions if split.period.day_of(version.effective_from) <= split.start]
     return max(started, key=lambda version: (version.effective_from, version.version), default=None)
 
 

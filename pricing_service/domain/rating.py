@@ -10,7 +10,7 @@ What issued statements of the period already hold is taken off (see `statement`)
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -72,7 +72,9 @@ def windows(period: Period, holding: Holding, versions: Sequence[PlanVersion]) -
     )
     if not splits:  # Nothing recurring is due, but usage may have been metered: fees of 0 days, units as they are.
         day = (
-            period.first_day if holding.active_from < period.start else min(period.end_day, holding.active_from.date())
+            period.first_day
+            if holding.active_from < period.start
+            else min(period.end_day, period.day_of(holding.active_from))
         )
         splits = [DaySplit(period, day, day)]
     priced = [(split, plan) for split in splits if (plan := in_force_on(versions, split)) is not None]
@@ -123,9 +125,7 @@ def _quantity(
             assert charge.meter is not None
             return metered(window, charge.meter)
         case Recurrence.ONE_OFF:
-            starts_here = (
-                holding.active_from in period and holding.active_from.astimezone(UTC).date() == window.split.start
-            )
+            starts_here = holding.active_from in period and period.day_of(holding.active_from) == window.split.start
             return holding.quantity if starts_here and window.split.days else None
         case _:
             return holding.quantity if window.split.days else None

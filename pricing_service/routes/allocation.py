@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Query
 from sqlalchemy import select
 
-from pricing_service.domain.periods import Period
+from pricing_service import queries
 from pricing_service.schemas import allocation as bodies
 from pricing_service.schemas.numbers import PeriodText
 from pricing_service.tables import AllocationRun, CostPool, ServiceCost, ServiceVolume
@@ -117,7 +117,8 @@ async def list_unit_costs(
     if service_id is not None:
         query = query.where(ServiceCost.service_id == service_id)
     if period is not None:
-        query = query.where(ServiceCost.period == str(Period.parse(period, pointer="period")))
+        calendar = await queries.fiscal_calendar(session)
+        query = query.where(ServiceCost.period == calendar.parse(period, pointer="period").name)
     return await paginate(session, query, ServiceCost.id, paging)
 
 

@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from pricing_service import queries
 from pricing_service.domain.focus import CostBasis
-from pricing_service.domain.periods import Period
 from pricing_service.schemas.costs import CostGroup, CostImportDetail, CostImportRead, CostTotal, CostView, RejectedRow
 from pricing_service.schemas.numbers import PeriodText
 from pricing_service.tables import CostImport
@@ -100,7 +99,7 @@ async def view_costs(
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> CostView:
     """Exact sums over the rows that count in a billing period, by one dimension."""
-    Period.parse(period, pointer="period")
+    (await queries.fiscal_calendar(session)).parse(period, pointer="period")
     groups = await queries.cost_groups(session, period, group_by, limit)
     totals = await queries.cost_totals(session, period)
     return CostView(

@@ -48,7 +48,12 @@ Quantity = Annotated[
 ]
 Instant = Annotated[datetime, AfterValidator(_utc)]
 PeriodText = Annotated[
-    str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="A calendar month, UTC", examples=["2026-10"])
+    str,
+    Field(
+        pattern=r"^\d{4}-P?(0[1-9]|1[0-2])$",
+        description="A period of the fiscal calendar: a month, or where periods are weeks such as 2026-P07",
+        examples=["2026-10"],
+    ),
 ]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Key = Annotated[

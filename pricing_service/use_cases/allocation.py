@@ -98,7 +98,7 @@ class _Volume:
 
 async def run_allocation(session: AsyncSession, body: bodies.AllocationRunCreate) -> AllocationRun:
     """Allocate a period's costs and publish unit costs. Raises NothingToAllocate, MixedCurrencies."""
-    period = Period.parse(body.period)
+    period = (await queries.fiscal_calendar(session)).parse(body.period)
     snapshots = await _snapshots(session, period)
     currency = _one_currency(period, snapshots)
     pools = list(await session.scalars(select(CostPool).order_by(CostPool.position, CostPool.id)))

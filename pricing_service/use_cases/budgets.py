@@ -13,8 +13,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from pricing_service import queries
 from pricing_service.domain.budget import BudgetAnswer, BudgetExceeded
-from pricing_service.domain.periods import Period, months_left
+from pricing_service.domain.calendar import FiscalCalendar
 from pricing_service.events import BudgetBalanceChanged, BudgetForQuote, BudgetRefused, BudgetReserved
 from pricing_service.schemas.quotes import BudgetCreate
 from pricing_service.tables import Budget, Quote, Reservation, Statement, StatementLine
@@ -49,21 +50,23 @@ async def create_budget(session: AsyncSession, body: BudgetCreate) -> Budget:
     return budget
 
 
-def needed(total: Decimal, one_off: Decimal, *, now: datetime) -> Decimal:
-    """What a quote asks of the present fiscal year's budget: the months that are left of it, and what is due once."""
-    months = months_left(now, fiscal_year=Period.of(now).year)
-    return EXACT.add(EXACT.multiply(total, Decimal(months)), one_off)
+def needed(calendar: FiscalCalendar, total: Decimal, one_off: Decimal, *, now: datetime) -> Decimal:
+    """What a quote asks of the present fiscal year's budget: the periods that are left of it, and what is due once."""
+    periods = calendar.periods_left(now, fiscal_year=calendar.of(now).fiscal_year)
+    return EXACT.add(EXACT.multiply(total, Decimal(periods)), one_off)
 
 
 async def budget_answer(
     session: AsyncSession, business_unit_id: UUID, total: Money, one_off: Money, *, now: datetime
 ) -> tuple[BudgetAnswer, Money | None]:
     """Whether the unit's budget would cover a quote, and what is available of it."""
-    budget = await _budget(session, business_unit_id, Period.of(now).year, total.currency)
+    calendar = await queries.fiscal_calendar(session)
+    budget = await _budget(session, business_unit_id, calendar.of(now).fiscal_year, total.currency)
     if budget is None:
         return BudgetAnswer.NONE, None
     balance = budget.balance
-    return balance.answer(needed(total.amount, one_off.amount, now=now)), Money(balance.available, budget.currency)
+    amount = needed(calendar, total.amount, one_off.amount, now=now)
+    return balance.answer(amount), Money(balance.available, budget.currency)
 
 
 async def reserve(session: AsyncSession, quote: Quote, *, now: datetime) -> BudgetExceeded | None:
@@ -71,10 +74,12 @@ async def reserve(session: AsyncSession, quote: Quote, *, now: datetime) -> Budg
 
     A hard budget that does not cover it is answered, not raised: the transaction has to keep budget.refused.
     """
-    budget = await _budget(session, quote.business_unit_id, Period.of(now).year, quote.currency, lock=True)
+    calendar = await queries.fiscal_calendar(session)
+    year = calendar.of(now).fiscal_year
+    budget = await _budget(session, quote.business_unit_id, year, quote.currency, lock=True)
     if budget is None:
         return None
-    amount = needed(quote.total_amount, quote.one_off_amount, now=now)
+    amount = needed(calendar, quote.total_amount, quote.one_off_amount, now=now)
     try:
         balance = budget.balance.reserve(amount)
     except BudgetExceeded as refusal:
@@ -101,7 +106,7 @@ async def release(session: AsyncSession, quote: Quote) -> None:
 
 async def spend(session: AsyncSession, statement: Statement, lines: Sequence[StatementLine]) -> None:
     """Turn an issued statement into actual: from the reservations of its own demands first."""
-    year = Period.parse(statement.period).year
+    year = (await queries.fiscal_calendar(session)).parse(statement.period).fiscal_year
     budget = await _budget(session, statement.business_unit_id, year, statement.currency, lock=True)
     if budget is None:
         return

@@ -13,7 +13,6 @@ from pricing_service import queries
 from pricing_service.domain import plan as plans
 from pricing_service.domain import quote as domain
 from pricing_service.domain.budget import BudgetExceeded
-from pricing_service.domain.periods import Period
 from pricing_service.domain.plan import PlanVersion, QuotedCharge, Recurrence
 from pricing_service.domain.quote import QuoteState
 from pricing_service.events import QuoteAccepted, QuoteExpired, QuoteIssued, QuoteWithdrawn
@@ -118,7 +117,8 @@ async def _plan_in_force(session: AsyncSession, offering_id: UUID, *, now: datet
     if not started:
         raise NotYet(f"offering {offering_id} ({offering.name}) has no price plan in force")
     row = max(started, key=lambda row: (row.effective_from, row.plan_version))
-    cost = await queries.latest_service_cost(session, offering.service_id, Period.of(now))
+    period = (await queries.fiscal_calendar(session)).of(now)
+    cost = await queries.latest_service_cost(session, offering.service_id, period)
     try:
         return row, plan_version(row, service_unit_cost=cost.unit_cost if cost and follows_unit_cost(row) else None)
     except UnitCostUnknown as refusal:

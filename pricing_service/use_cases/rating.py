@@ -46,7 +46,7 @@ _ATTEMPTS = 3
 
 
 async def start_rating(session: AsyncSession, body: RatingRunCreate) -> Job:
-    period = Period.parse(body.period)
+    period = (await queries.fiscal_calendar(session)).parse(body.period)
     return await jobs.start(session, "rating-run", payload={"period": str(period)})
 
 
@@ -63,7 +63,8 @@ class _Rated:
 @jobs.handler("rating-run")
 async def run_rating(run: JobRun) -> dict[str, Any]:
     """The job: see the module's docstring. The checkpoint is the last unit and the figures so far."""
-    period = Period.parse(run.payload["period"])
+    async with run.reading() as session:
+        period = (await queries.fiscal_calendar(session)).parse(run.payload["period"])
     so_far: dict[str, Any] = run.checkpoint or {
         "unit": None,
         "units": 0,

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from pricing_service import queries
 from pricing_service.domain.usage import Outcome, Reading, UsageRejected, reading
 from pricing_service.schemas.statements import UsageOutcome
 from pricing_service.tables import KnownSubscription, PricePlan, UsageEvent
@@ -122,13 +123,14 @@ async def _meters_by_subscription(session: AsyncSession, ids: set[UUID]) -> dict
 async def _insert(session: AsyncSession, readings: Sequence[Reading], now: datetime) -> set[tuple[str, str]]:
     """Insert what is not there yet, and say which those were."""
     new: set[tuple[str, str]] = set()
+    zone = (await queries.fiscal_calendar(session)).zone
     for start in range(0, len(readings), _ROWS_A_STATEMENT):
         rows = [
             {
                 "source": found.source,
                 "event_id": found.id,
                 "time": found.time,
-                "day": found.time.date(),
+                "day": found.time.astimezone(zone).date(),
                 "subscription_id": found.subscription_id,
                 "meter": found.meter,
                 "quantity": found.quantity,

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from pricing_service.domain.periods import months_left
+from pricing_service.domain.calendar import FiscalCalendar
 from pricing_service.tables import Quote
 from services import context
 from services.clock import utc_now
@@ -23,7 +23,7 @@ from tests.pricing_service.samples import PER_SERVER, World, on_both_databases
 pytestmark = pytest.mark.anyio
 
 YEAR = utc_now().year
-MONTHS = months_left(utc_now(), fiscal_year=YEAR)
+MONTHS = FiscalCalendar().periods_left(utc_now(), fiscal_year=YEAR)
 
 
 async def quote_of(client: httpx.AsyncClient, demand: UUID) -> dict[str, Any]:

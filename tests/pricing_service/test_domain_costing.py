@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from pricing_service.domain.calendar import FiscalCalendar
 from pricing_service.domain.costing import (
     DriverIncomplete,
     DriverKind,
@@ -14,7 +15,6 @@ from pricing_service.domain.costing import (
     subscribed_volumes,
     unit_cost,
 )
-from pricing_service.domain.periods import Period
 
 D = Decimal
 
@@ -41,7 +41,7 @@ def test_unit_cost_has_ten_decimals() -> None:
 
 
 def test_volumes_from_subscriptions_are_weighted_by_active_days() -> None:
-    november = Period(2026, 11)
+    november = FiscalCalendar().parse("2026-11")
     day = datetime(2026, 11, 21, tzinfo=UTC)
     volumes = subscribed_volumes(
         november,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing_service.domain.periods import Period
+from pricing_service.domain.calendar import FiscalCalendar
 from pricing_service.domain.plan import PlanCharge, PlanVersion, Recurrence
 from pricing_service.domain.prices import Charge, Flat, Graduated, PerUnit, Tier
 from pricing_service.domain.rating import Holding, RatedLine, Window, rate, windows
@@ -25,7 +25,7 @@ from services.money import exact_total
 
 D = Decimal
 
-NOVEMBER = Period(2026, 11)
+NOVEMBER = FiscalCalendar().parse("2026-11")
 
 
 def at(text: str) -> datetime:

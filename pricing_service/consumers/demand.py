@@ -1,38 +1,15 @@
-"""What pricing does when demand and the catalogue say something, and when a meter reports usage."""
+"""What pricing does when demand says something."""
 
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from pricing_service.consumers.group import consumers
 from pricing_service.schemas.numbers import Number
-from pricing_service.tables import KnownOffering, KnownService, KnownSubscription
-from pricing_service.use_cases import quotes, usage
-from services.events import Consumers, Delivery, EventSeen, project
-
-consumers = Consumers()
-
-
-class ServiceSeen(EventSeen):
-    name: str
-    unit_of_measure: str
-
-
-@consumers.projection("itaas.catalog.service.*", KnownService)
-async def know_service(session: AsyncSession, event: Delivery[ServiceSeen], now: datetime) -> None:
-    await project(session, KnownService, event, dict(event.data))
-
-
-class OfferingSeen(EventSeen):
-    service_id: UUID
-    name: str
-    state: str
-    unit_of_measure: str
-
-
-@consumers.projection("itaas.catalog.offering.*", KnownOffering)
-async def know_offering(session: AsyncSession, event: Delivery[OfferingSeen], now: datetime) -> None:
-    await project(session, KnownOffering, event, dict(event.data))
+from pricing_service.tables import KnownSubscription
+from pricing_service.use_cases import quotes
+from services.events import Delivery, EventSeen, project
 
 
 class SubscriptionSeen(EventSeen):
@@ -87,22 +64,3 @@ class DemandSeen(EventSeen):
 @consumers.reaction("itaas.demand.demand.cancelled.v1")
 async def close_quotes(session: AsyncSession, event: Delivery[DemandSeen], now: datetime) -> None:
     await quotes.close_quotes_of_demand(session, event.subject, f"the demand was {event.data.state}")
-
-
-class UsageSeen(EventSeen):
-    meter: str
-    quantity: str | int
-
-
-@consumers.reaction("itaas.usage.v1")
-async def keep_usage(session: AsyncSession, event: Delivery[UsageSeen], now: datetime) -> None:
-    attributes = {
-        "specversion": "1.0",
-        "id": event.id,
-        "source": event.source,
-        "type": event.type,
-        "time": event.time.isoformat(),
-        "subject": str(event.subject),
-        "data": event.data.model_dump(),
-    }
-    await usage.ingest_from_topic(session, attributes, now=now)

@@ -1,0 +1,50 @@
+"""Named reads of pricing, one module per room."""
+
+from pricing_service.queries.calendar import closed_period_names, earliest_open, fiscal_calendar, is_closed
+from pricing_service.queries.costs import (
+    COST_COLUMNS,
+    COST_SUMS,
+    PooledCost,
+    UnknownDimension,
+    cost_groups,
+    cost_totals,
+    dimension,
+    in_force,
+    latest_service_cost,
+    pooled_costs,
+)
+from pricing_service.queries.statements import (
+    billed_before,
+    chargeable,
+    chargeable_subscriptions,
+    in_days,
+    is_subscribed,
+    metered_by_day,
+    next_chargeable_unit,
+    plans_of,
+)
+
+__all__ = [
+    "COST_COLUMNS",
+    "COST_SUMS",
+    "PooledCost",
+    "UnknownDimension",
+    "billed_before",
+    "chargeable",
+    "chargeable_subscriptions",
+    "closed_period_names",
+    "cost_groups",
+    "cost_totals",
+    "dimension",
+    "earliest_open",
+    "fiscal_calendar",
+    "in_days",
+    "in_force",
+    "is_closed",
+    "is_subscribed",
+    "latest_service_cost",
+    "metered_by_day",
+    "next_chargeable_unit",
+    "plans_of",
+    "pooled_costs",
+]

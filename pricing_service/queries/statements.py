@@ -1,0 +1,105 @@
+"""Reads of what is to be rated, and of what is billed."""
+
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from pricing_service.domain.periods import Period
+from pricing_service.domain.statement import Billed, LineKey, StatementState
+from pricing_service.tables import (
+    KnownSubscription,
+    PricePlan,
+    Statement,
+    StatementLine,
+    UsageEvent,
+)
+from services.db import exact_sum
+from services.money import exact_total
+
+ZERO = Decimal(0)
+
+
+async def plans_of(session: AsyncSession, offering_id: UUID) -> list[PricePlan]:
+    query = select(PricePlan).where(PricePlan.offering_id == offering_id).order_by(PricePlan.plan_version)
+    return list(await session.scalars(query))
+
+
+def chargeable(period: Period) -> ColumnElement[bool]:
+    """Subscriptions that may owe something for the period: those begun by then, or with usage in it."""
+    used = select(UsageEvent.subscription_id).where(*in_days(period.first_day, period.end_day))
+    return or_(KnownSubscription.activated_at < period.end, KnownSubscription.id.in_(used))
+
+
+async def is_subscribed(session: AsyncSession, demand_id: UUID) -> bool:
+    """Whether a subscription of the demand is known, be it active or ended."""
+    found = select(KnownSubscription.id).where(KnownSubscription.demand_id == demand_id).limit(1)
+    return await session.scalar(found) is not None
+
+
+def in_days(start: date, end: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return UsageEvent.day >= start, UsageEvent.day < end
+
+
+async def next_chargeable_unit(session: AsyncSession, period: Period, after: UUID | None) -> UUID | None:
+    """Business units one by one, in the order of their ids."""
+    query = select(KnownSubscription.business_unit_id).where(chargeable(period))
+    if after is not None:
+        query = query.where(KnownSubscription.business_unit_id > after)
+    unit: UUID | None = await session.scalar(query.order_by(KnownSubscription.business_unit_id).limit(1))
+    return unit
+
+
+async def chargeable_subscriptions(
+    session: AsyncSession, business_unit_id: UUID, period: Period
+) -> list[KnownSubscription]:
+    query = select(KnownSubscription).where(KnownSubscription.business_unit_id == business_unit_id, chargeable(period))
+    return list(await session.scalars(query.order_by(KnownSubscription.id)))
+
+
+async def metered_by_day(
+    session: AsyncSession, business_unit_id: UUID, period: Period
+) -> dict[UUID, dict[tuple[str, date], Decimal]]:
+    """Per subscription the quantities that statements hold, by meter and day."""
+    query = (
+        select(UsageEvent.subscription_id, UsageEvent.meter, UsageEvent.day, exact_sum(UsageEvent.quantity))
+        .join(KnownSubscription, KnownSubscription.id == UsageEvent.subscription_id)
+        .where(
+            KnownSubscription.business_unit_id == business_unit_id,
+            *in_days(period.first_day, period.end_day),
+            UsageEvent.statement_id.is_not(None),
+        )
+        .group_by(UsageEvent.subscription_id, UsageEvent.meter, UsageEvent.day)
+    )
+    metered: dict[UUID, dict[tuple[str, date], Decimal]] = {}
+    for subscription_id, meter, day, quantity in await session.execute(query):
+        metered.setdefault(subscription_id, {})[meter, day] = quantity
+    return metered
+
+
+async def billed_before(
+    session: AsyncSession, business_unit_id: UUID, period: Period
+) -> dict[UUID, dict[LineKey, Billed]]:
+    """Per subscription what issued statements of the period already hold."""
+    query = (
+        select(StatementLine, Statement.sequence)
+        .join(Statement, Statement.id == StatementLine.statement_id)
+        .where(
+            Statement.business_unit_id == business_unit_id,
+            Statement.period == str(period),
+            Statement.state == StatementState.ISSUED,
+        )
+        .order_by(Statement.sequence)
+    )
+    before: dict[UUID, dict[LineKey, Billed]] = {}
+    for line, sequence in await session.execute(query):
+        key = LineKey(line.subscription_id, line.charge, line.kind, line.split_start)
+        held = before.setdefault(line.subscription_id, {}).get(key, Billed(ZERO, ZERO, ()))
+        before[line.subscription_id][key] = Billed(
+            exact_total([held.amount, line.amount]),
+            exact_total([held.quantity, line.quantity]),
+            (*held.sequences, sequence),
+        )
+    return before

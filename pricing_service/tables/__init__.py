@@ -1,0 +1,60 @@
+"""What pricing keeps, one module per room.
+
+| room | tables |
+|---|---|
+| calendar | fiscal_calendar, period_state |
+| costs | cost_import, cost_import_fault, cost_row: FOCUS rows, file by file; cost_snapshot: which of them count |
+| allocation | cost_pool, service_volume; allocation_run, allocation_pool, allocation_share, service_cost, unit_cost |
+| prices | price_plan: immutable versions; priced_offering: the offering whose price changed |
+| quotes, budgets | quote, quote_counter; budget, reservation: offers, and the money held for them |
+| usage, statements | usage_event; statement, statement_line: what was metered and what is charged |
+| known | known_service, known_offering, known_subscription: copies of other services' facts |
+"""
+
+from pricing_service.tables.allocation import (
+    AllocationPool,
+    AllocationRun,
+    AllocationShare,
+    CostPool,
+    ServiceCost,
+    ServiceVolume,
+    UnitCost,
+)
+from pricing_service.tables.base import Base
+from pricing_service.tables.budgets import Budget, Reservation
+from pricing_service.tables.calendar import FiscalCalendarRow, PeriodState
+from pricing_service.tables.costs import CostImport, CostImportFault, CostRow, CostSnapshot
+from pricing_service.tables.known import KnownOffering, KnownService, KnownSubscription
+from pricing_service.tables.prices import PricedOffering, PricePlan
+from pricing_service.tables.quotes import Quote, QuoteCounter
+from pricing_service.tables.statements import Statement, StatementLine
+from pricing_service.tables.usage import UsageEvent
+
+__all__ = [
+    "AllocationPool",
+    "AllocationRun",
+    "AllocationShare",
+    "Base",
+    "Budget",
+    "CostImport",
+    "CostImportFault",
+    "CostPool",
+    "CostRow",
+    "CostSnapshot",
+    "FiscalCalendarRow",
+    "KnownOffering",
+    "KnownService",
+    "KnownSubscription",
+    "PeriodState",
+    "PricePlan",
+    "PricedOffering",
+    "Quote",
+    "QuoteCounter",
+    "Reservation",
+    "ServiceCost",
+    "ServiceVolume",
+    "Statement",
+    "StatementLine",
+    "UnitCost",
+    "UsageEvent",
+]

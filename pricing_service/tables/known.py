@@ -1,0 +1,41 @@
+"""Copies of other services' facts."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pricing_service.tables.base import Base
+from services.db import ExactDecimal, Projection, UtcInstant
+
+
+class KnownService(Projection, Base):
+    __tablename__ = "known_service"
+
+    name: Mapped[str]
+    unit_of_measure: Mapped[str]
+
+
+class KnownOffering(Projection, Base):
+    __tablename__ = "known_offering"
+
+    service_id: Mapped[UUID]
+    name: Mapped[str]
+    state: Mapped[str]
+    unit_of_measure: Mapped[str]
+
+
+class KnownSubscription(Projection, Base):
+    __tablename__ = "known_subscription"
+    __table_args__ = (Index("ix_known_subscription_unit", "business_unit_id", "id"),)
+
+    business_unit_id: Mapped[UUID]
+    offering_id: Mapped[UUID]
+    service_id: Mapped[UUID] = mapped_column(index=True)
+    demand_id: Mapped[UUID | None]
+    quantity: Mapped[Decimal] = mapped_column(ExactDecimal)
+    state: Mapped[str]
+    activated_at: Mapped[datetime] = mapped_column(UtcInstant)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcInstant)

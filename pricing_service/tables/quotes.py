@@ -1,0 +1,54 @@
+"""Quotes and their numbers."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pricing_service.tables.base import Base
+from services.db import Aggregate, ExactDecimal, JsonDocument, UtcInstant
+from services.money import Money
+
+
+class Quote(Aggregate, Base):
+    __tablename__ = "quote"
+
+    number: Mapped[str] = mapped_column(unique=True)
+    demand_id: Mapped[UUID] = mapped_column(index=True)
+    business_unit_id: Mapped[UUID] = mapped_column(index=True)
+    offering_id: Mapped[UUID]
+    price_plan_id: Mapped[UUID]
+    plan_version: Mapped[int]
+    state: Mapped[str]
+    quantity: Mapped[Decimal] = mapped_column(ExactDecimal)
+    currency: Mapped[str]
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    one_off_lines: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    usage_charges: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    total_amount: Mapped[Decimal] = mapped_column(ExactDecimal)
+    one_off_amount: Mapped[Decimal] = mapped_column(ExactDecimal)
+    annual_amount: Mapped[Decimal] = mapped_column(ExactDecimal)
+    budget: Mapped[dict[str, Any]] = mapped_column(JsonDocument)
+    valid_until: Mapped[datetime] = mapped_column(UtcInstant)
+    closed_reason: Mapped[str | None]
+
+    @property
+    def total(self) -> Money:
+        return Money(self.total_amount, self.currency)
+
+    @property
+    def one_off_total(self) -> Money:
+        return Money(self.one_off_amount, self.currency)
+
+    @property
+    def annual_total(self) -> Money:
+        return Money(self.annual_amount, self.currency)
+
+
+class QuoteCounter(Base):
+    __tablename__ = "quote_counter"
+
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[int]

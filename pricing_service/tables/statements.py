@@ -1,0 +1,66 @@
+"""What is charged, line by line."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pricing_service.tables.base import Base
+from services.db import Aggregate, ExactDecimal, JsonDocument, UtcInstant
+from services.money import Money
+
+
+class Statement(Aggregate, Base):
+    __tablename__ = "statement"
+    __table_args__ = (UniqueConstraint("business_unit_id", "period", "sequence"),)
+
+    business_unit_id: Mapped[UUID]
+    period: Mapped[str] = mapped_column(index=True)
+    sequence: Mapped[int]
+    state: Mapped[str]
+    currency: Mapped[str]
+    total_amount: Mapped[Decimal] = mapped_column(ExactDecimal)
+    issued_at: Mapped[datetime | None] = mapped_column(UtcInstant)
+
+    @property
+    def total(self) -> Money:
+        return Money(self.total_amount, self.currency)
+
+
+class StatementLine(Base):
+    """One charge of one subscription in one split of the period; its parts add up to its amount."""
+
+    __tablename__ = "statement_line"
+    __table_args__ = (
+        UniqueConstraint("statement_id", "position"),
+        Index("ix_statement_line_subscription", "subscription_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    statement_id: Mapped[UUID]
+    position: Mapped[int]
+    subscription_id: Mapped[UUID]
+    offering_id: Mapped[UUID]
+    service_id: Mapped[UUID]
+    demand_id: Mapped[UUID | None]
+    charge: Mapped[str]
+    name: Mapped[str]
+    kind: Mapped[str]  # charge or true_up
+    model: Mapped[str]
+    recurring: Mapped[str]
+    meter: Mapped[str | None]
+    quantity: Mapped[Decimal] = mapped_column(ExactDecimal)
+    unit_price: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    formula: Mapped[str]
+    amount: Mapped[Decimal] = mapped_column(ExactDecimal)
+    currency: Mapped[str]
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    split_start: Mapped[date]
+    usage_from: Mapped[date | None]
+    usage_until: Mapped[date | None]
+    price_plan_id: Mapped[UUID | None]
+    plan_version: Mapped[int | None]
+    allocation_run_id: Mapped[UUID | None]
