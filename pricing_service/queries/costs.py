@@ -25,13 +25,32 @@ ZERO = Decimal(0)
 COST_COLUMNS: Mapping[str, Any] = {
     "ServiceName": CostRow.service_name,
     "ServiceCategory": CostRow.service_category,
+    "ServiceSubcategory": CostRow.service_subcategory,
     "ProviderName": CostRow.provider_name,
+    "PublisherName": CostRow.publisher_name,
+    "InvoiceIssuerName": CostRow.invoice_issuer_name,
+    "InvoiceId": CostRow.invoice_id,
+    "BillingAccountId": CostRow.billing_account_id,
+    "BillingAccountName": CostRow.billing_account_name,
     "SubAccountId": CostRow.sub_account_id,
+    "SubAccountName": CostRow.sub_account_name,
+    "RegionId": CostRow.region_id,
+    "RegionName": CostRow.region_name,
     "ResourceId": CostRow.resource_id,
+    "ResourceName": CostRow.resource_name,
+    "ResourceType": CostRow.resource_type,
     "ChargeCategory": CostRow.charge_category,
     "ChargeClass": CostRow.charge_class,
+    "ChargeDescription": CostRow.charge_description,
+    "ChargeFrequency": CostRow.charge_frequency,
+    "PricingCategory": CostRow.pricing_category,
+    "SkuId": CostRow.sku_id,
+    "ConsumedUnit": CostRow.consumed_unit,
     "BillingCurrency": CostRow.currency,
     "Source": CostSnapshot.source,
+    "account": CostRow.account,
+    "cost_centre": CostRow.cost_centre,
+    "origin": CostRow.origin,
 }
 
 
@@ -54,13 +73,20 @@ def dimension(name: str) -> ColumnElement[str | None]:
 
 
 def in_force(period: str, *columns: Any) -> Select[Any]:
-    """A select over the cost rows that count in a period: those of snapshots that nothing has superseded."""
-    same = and_(CostSnapshot.import_id == CostRow.import_id, CostSnapshot.period == CostRow.period)
+    """A select over the cost rows that count in a fiscal period.
+
+    Those of snapshots that nothing has superseded, but for ledger rows which a source details.
+    """
+    same = and_(
+        CostSnapshot.import_id == CostRow.import_id,
+        CostSnapshot.billing_month == CostRow.billing_month,
+        CostSnapshot.period == CostRow.period,
+    )
     return (
         select(*columns)
         .select_from(CostRow)
         .join(CostSnapshot, same)
-        .where(CostRow.period == period, CostSnapshot.superseded_by.is_(None))
+        .where(CostRow.period == period, CostSnapshot.superseded_by.is_(None), CostRow.cleared_by.is_(None))
     )
 
 

@@ -3,7 +3,7 @@
 | room | tables |
 |---|---|
 | calendar | fiscal_calendar, period_state |
-| costs | cost_import, cost_import_fault, cost_row: FOCUS rows, file by file; cost_snapshot: which of them count |
+| costs | cost_import, cost_import_fault, cost_row: charges, file by file; cost_snapshot: which of them count |
 | allocation | cost_pool, service_volume; allocation_run, allocation_pool, allocation_share, service_cost, unit_cost |
 | prices | price_plan: immutable versions; priced_offering: the offering whose price changed |
 | quotes, budgets | quote, quote_counter; budget, reservation: offers, and the money held for them |
@@ -23,7 +23,7 @@ from pricing_service.tables.allocation import (
 from pricing_service.tables.base import Base
 from pricing_service.tables.budgets import Budget, Reservation
 from pricing_service.tables.calendar import FiscalCalendarRow, PeriodState
-from pricing_service.tables.costs import CostImport, CostImportFault, CostRow, CostSnapshot
+from pricing_service.tables.costs import CostDelivery, CostImport, CostImportFault, CostRow, CostSnapshot
 from pricing_service.tables.known import KnownOffering, KnownService, KnownSubscription
 from pricing_service.tables.prices import PricedOffering, PricePlan
 from pricing_service.tables.quotes import Quote, QuoteCounter
@@ -36,6 +36,7 @@ __all__ = [
     "AllocationShare",
     "Base",
     "Budget",
+    "CostDelivery",
     "CostImport",
     "CostImportFault",
     "CostPool",

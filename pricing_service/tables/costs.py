@@ -2,13 +2,20 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pricing_service.tables.base import Base
 from services.db import Aggregate, ExactDecimal, JsonDocument, UtcInstant
+
+
+def _same_as_period(context: Any) -> str:
+    """What is no import has no billing month of its own."""
+    period: str = context.get_current_parameters()["period"]
+    return period
 
 
 class CostImport(Aggregate, Base):
@@ -18,6 +25,7 @@ class CostImport(Aggregate, Base):
     __table_args__ = (Index("ix_cost_import_source_content", "source", "content_sha256"),)
 
     source: Mapped[str]
+    kind: Mapped[str] = mapped_column(default="focus", server_default="focus")  # focus, ledger
     cost_basis: Mapped[str]
     content_sha256: Mapped[str]  # of the plain text, so that a compressed copy is the same file
     state: Mapped[str]  # running, ready, failed
@@ -26,7 +34,8 @@ class CostImport(Aggregate, Base):
     rejected_count: Mapped[int] = mapped_column(BigInteger)
     billed_cost: Mapped[Decimal] = mapped_column(ExactDecimal)
     effective_cost: Mapped[Decimal] = mapped_column(ExactDecimal)
-    periods: Mapped[list[str]] = mapped_column(JsonDocument)
+    periods: Mapped[list[str]] = mapped_column(JsonDocument)  # billing months
+    booked: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument, default=list, server_default="[]")
 
 
 class CostImportFault(Base):
@@ -40,36 +49,61 @@ class CostImportFault(Base):
     reason: Mapped[str]
 
 
+class CostDelivery(Base):
+    """The import that had the last word on a billing month of a source, whether it counts or was booked elsewhere."""
+
+    __tablename__ = "cost_delivery"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    billing_month: Mapped[str] = mapped_column(primary_key=True)
+    import_id: Mapped[UUID]
+
+
 class CostSnapshot(Base):
-    """What an import says about one billing period of its source; in force until a later one supersedes it."""
+    """Rows of one `import_id` that count in one fiscal period; in force until a later one supersedes them.
+
+    A file's rows of one billing month fall into one fiscal period where periods are months, else into several.
+    What is no file (an accrual, an entry, a correction) has an `import_id` of its own.
+    """
 
     __tablename__ = "cost_snapshot"
     __table_args__ = (
-        UniqueConstraint("source", "period", "number"),
+        Index("ix_cost_snapshot_source", "source", "billing_month", "period", "number", unique=True),
         Index("ix_cost_snapshot_period", "period", "superseded_by"),
     )
 
     import_id: Mapped[UUID] = mapped_column(primary_key=True)
-    period: Mapped[str] = mapped_column(primary_key=True)
+    billing_month: Mapped[str] = mapped_column(primary_key=True, default=_same_as_period)
+    period: Mapped[str] = mapped_column(primary_key=True)  # fiscal
     source: Mapped[str]
     number: Mapped[int]
     rows: Mapped[int] = mapped_column(BigInteger)
     cost: Mapped[Decimal] = mapped_column(ExactDecimal)
     currency: Mapped[str]
     superseded_by: Mapped[UUID | None]
+    corrects: Mapped[str | None]  # the closed fiscal period whose difference this books
     taken_at: Mapped[datetime] = mapped_column(UtcInstant)
 
 
 class CostRow(Base):
-    """One FOCUS charge. `cost` is the column that the source's cost basis names; the other four are as delivered."""
+    """One charge. `cost` is what counts: the column that the source's cost basis names, less recoverable tax.
+
+    A row counts through the snapshot with its `import_id`, `billing_month` and `period`, unless it is cleared.
+    """
 
     __tablename__ = "cost_row"
     __table_args__ = (Index("ix_cost_row_period", "period", "import_id"),)
 
     import_id: Mapped[UUID] = mapped_column(primary_key=True)
     line: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    period: Mapped[str]
+    origin: Mapped[str] = mapped_column(default="focus", server_default="focus")  # focus, ledger, correction, …
+    period: Mapped[str]  # fiscal
+    billing_month: Mapped[str] = mapped_column(default=_same_as_period)
+    account: Mapped[str | None]  # of the general ledger
+    cost_centre: Mapped[str | None]
+    cleared_by: Mapped[str | None]  # the source that details this ledger row, which therefore does not count
     cost: Mapped[Decimal] = mapped_column(ExactDecimal)
+    recoverable_tax: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # not part of `cost`
     billed_cost: Mapped[Decimal] = mapped_column(ExactDecimal)
     effective_cost: Mapped[Decimal] = mapped_column(ExactDecimal)
     contracted_cost: Mapped[Decimal | None] = mapped_column(ExactDecimal)
@@ -81,9 +115,27 @@ class CostRow(Base):
     charge_period_end: Mapped[datetime] = mapped_column(UtcInstant)
     charge_category: Mapped[str]
     charge_class: Mapped[str | None]
+    charge_description: Mapped[str | None]
+    charge_frequency: Mapped[str | None]
     service_name: Mapped[str]
     service_category: Mapped[str | None]
+    service_subcategory: Mapped[str | None]
     provider_name: Mapped[str | None]
+    publisher_name: Mapped[str | None]
+    invoice_issuer_name: Mapped[str | None]
+    invoice_id: Mapped[str | None]
+    billing_account_id: Mapped[str | None]
+    billing_account_name: Mapped[str | None]
     sub_account_id: Mapped[str | None]
+    sub_account_name: Mapped[str | None]
+    region_id: Mapped[str | None]
+    region_name: Mapped[str | None]
     resource_id: Mapped[str | None]
+    resource_name: Mapped[str | None]
+    resource_type: Mapped[str | None]
+    pricing_category: Mapped[str | None]
+    sku_id: Mapped[str | None]
+    consumed_quantity: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    consumed_unit: Mapped[str | None]
     tags: Mapped[dict[str, str]] = mapped_column(JsonDocument)
+    other: Mapped[dict[str, str]] = mapped_column(JsonDocument, default=dict, server_default="{}")  # FOCUS columns

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import String, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -147,11 +147,13 @@ async def run_allocation(session: AsyncSession, body: bodies.AllocationRunCreate
 
 async def _snapshots(session: AsyncSession, period: Period) -> list[dict[str, str]]:
     """What the period's costs are made of, in words that stay the same for the same files."""
+    content = func.coalesce(CostImport.content_sha256, cast(CostSnapshot.import_id, String))  # an entry is no file
+    basis = func.coalesce(CostImport.cost_basis, "entry")
     query = (
-        select(CostSnapshot.source, CostImport.content_sha256, CostImport.cost_basis, CostSnapshot.currency)
-        .join(CostImport, CostImport.id == CostSnapshot.import_id)
+        select(CostSnapshot.source, content, basis, CostSnapshot.currency)
+        .outerjoin(CostImport, CostImport.id == CostSnapshot.import_id)
         .where(CostSnapshot.period == str(period), CostSnapshot.superseded_by.is_(None))
-        .order_by(CostSnapshot.source)
+        .order_by(CostSnapshot.source, CostSnapshot.billing_month, CostSnapshot.number)
     )
     names = ("source", "content_sha256", "cost_basis", "currency")
     return [dict(zip(names, row, strict=True)) for row in await session.execute(query)]

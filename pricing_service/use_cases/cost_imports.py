@@ -237,7 +237,14 @@ def _next_batch(reader: FocusReader, items: Iterator[Item], import_id: UUID, bas
 
 def _columns(import_id: UUID, basis: CostBasis, line: int, row: CostRow) -> dict[str, Any]:
     same = {name: getattr(row, name) for name in CostRow.__slots__}
-    return same | {"import_id": import_id, "line": line, "period": str(row.billing_period), "cost": row.cost(basis)}
+    month = row.billing_period
+    return same | {
+        "import_id": import_id,
+        "line": line,
+        "billing_month": month,
+        "period": month,
+        "cost": row.cost(basis),
+    }
 
 
 async def _put_in_force(run: JobRun, import_id: UUID, source: str, rejected: int, lines: int) -> None:
