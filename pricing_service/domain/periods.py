@@ -7,10 +7,18 @@ decided by the calendar's one billing time zone.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 from zoneinfo import ZoneInfo
+
+
+class PeriodStatus(StrEnum):
+    """A closed period refuses rows."""
+
+    OPEN = "open"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,6 +42,10 @@ class Period:
     @property
     def days(self) -> int:
         return (self.end_day - self.first_day).days
+
+    @property
+    def last_day(self) -> date:
+        return self.end_day - timedelta(days=1)
 
     @property
     def start(self) -> datetime:

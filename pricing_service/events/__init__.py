@@ -1,6 +1,6 @@
 """What pricing publishes, one module per room."""
 
-from pricing_service.events import budgets, prices, quotes, statements
+from pricing_service.events import budgets, periods, prices, quotes, statements
 from pricing_service.events.budgets import (
     BudgetBalanceChanged,
     BudgetForQuote,
@@ -8,6 +8,7 @@ from pricing_service.events.budgets import (
     BudgetReserved,
     BudgetState,
 )
+from pricing_service.events.periods import BillingPeriodClosed, BillingPeriodReopened
 from pricing_service.events.prices import PriceChanged, UnitCostPublished
 from pricing_service.events.quotes import (
     BudgetAnswerData,
@@ -24,12 +25,15 @@ from services.events import EventData
 PUBLISHED: list[type[EventData]] = [
     *quotes.PUBLISHED,
     *budgets.PUBLISHED,
+    *periods.PUBLISHED,
     *prices.PUBLISHED,
     *statements.PUBLISHED,
 ]
 
 __all__ = [
     "PUBLISHED",
+    "BillingPeriodClosed",
+    "BillingPeriodReopened",
     "BudgetAnswerData",
     "BudgetBalanceChanged",
     "BudgetForQuote",

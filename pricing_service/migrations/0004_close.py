@@ -3,6 +3,14 @@
 Revision 0004, after 0003.
 """
 
+from datetime import UTC, datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from alembic import op
+
+from services.db.types import ExactDecimal, JsonDocument, UtcInstant
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -10,8 +18,53 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    with op.batch_alter_table("fiscal_calendar") as batch:
+        batch.add_column(sa.Column("reporting_currency", sa.String(), nullable=True))
+    with op.batch_alter_table("period_state") as batch:
+        batch.add_column(sa.Column("reopened_at", UtcInstant(), nullable=True))
+        batch.add_column(sa.Column("reason", sa.String(), nullable=True))
+    _put_the_calendar_there()
+
+
+def _put_the_calendar_there() -> None:
+    """Its row is the lock of the books, so it must be there before anybody sets it."""
+    calendar = sa.table(
+        "fiscal_calendar",
+        sa.column("scheme", sa.String()),
+        sa.column("start_month", sa.Integer()),
+        sa.column("year_named_by", sa.String()),
+        sa.column("first_weekday", sa.Integer()),
+        sa.column("time_zone", sa.String()),
+        sa.column("id", sa.Uuid()),
+        sa.column("version", sa.Integer()),
+        sa.column("created_at", UtcInstant()),
+        sa.column("updated_at", UtcInstant()),
+        sa.column("correlation_id", sa.String()),
+    )
+    connection = op.get_bind()
+    if connection.scalar(sa.select(sa.func.count()).select_from(calendar)):
+        return
+    now = datetime.now(UTC)
+    the_calendar = UUID("0192f0c1-7b00-7000-8000-0000000000ca")
+    connection.execute(
+        calendar.insert().values(
+            scheme="months",
+            start_month=1,
+            year_named_by="end",
+            first_weekday=0,
+            time_zone="UTC",
+            id=the_calendar,
+            version=1,
+            created_at=now,
+            updated_at=now,
+            correlation_id=str(the_calendar),
+        )
+    )
 
 
 def downgrade() -> None:
-    pass
+    with op.batch_alter_table("period_state") as batch:
+        batch.drop_column("reason")
+        batch.drop_column("reopened_at")
+    with op.batch_alter_table("fiscal_calendar") as batch:
+        batch.drop_column("reporting_currency")

@@ -1,6 +1,12 @@
 """Named reads of pricing, one module per room."""
 
-from pricing_service.queries.calendar import closed_period_names, earliest_open, fiscal_calendar, is_closed
+from pricing_service.queries.calendar import (
+    closed_through,
+    earliest_open,
+    fiscal_calendar,
+    is_closed,
+    reporting_currency,
+)
 from pricing_service.queries.costs import (
     COST_COLUMNS,
     COST_SUMS,
@@ -32,7 +38,7 @@ __all__ = [
     "billed_before",
     "chargeable",
     "chargeable_subscriptions",
-    "closed_period_names",
+    "closed_through",
     "cost_groups",
     "cost_totals",
     "dimension",
@@ -47,4 +53,5 @@ __all__ = [
     "next_chargeable_unit",
     "plans_of",
     "pooled_costs",
+    "reporting_currency",
 ]

@@ -1,8 +1,9 @@
 """HTTP in, HTTP out: one module per capability."""
 
-from pricing_service.routes import allocation, budgets, costs, prices, quotes, statements, usage
+from pricing_service.routes import allocation, budgets, costs, periods, prices, quotes, statements, usage
 
 ROUTERS = [
+    periods.router,
     costs.uploads,
     costs.router,
     allocation.router,

@@ -2,7 +2,7 @@
 
 | room | tables |
 |---|---|
-| calendar | fiscal_calendar, period_state |
+| calendar | fiscal_calendar: one row, also the lock of the books; period_state: what was closed |
 | costs | cost_import, cost_import_fault, cost_row: charges, file by file; cost_snapshot: which of them count |
 | allocation | cost_pool, service_volume; allocation_run, allocation_pool, allocation_share, service_cost, unit_cost |
 | prices | price_plan: immutable versions; priced_offering: the offering whose price changed |
