@@ -23,18 +23,20 @@ from pricing_service.queries.statements import (
     billed_before,
     chargeable,
     chargeable_subscriptions,
-    in_days,
     is_subscribed,
     metered_by_day,
     next_chargeable_unit,
     plans_of,
 )
+from pricing_service.queries.usage import Attributes, aggregations, in_days, metered_quantities, on_statements
 
 __all__ = [
     "COST_COLUMNS",
     "COST_SUMS",
+    "Attributes",
     "PooledCost",
     "UnknownDimension",
+    "aggregations",
     "billed_before",
     "chargeable",
     "chargeable_subscriptions",
@@ -50,7 +52,9 @@ __all__ = [
     "is_subscribed",
     "latest_service_cost",
     "metered_by_day",
+    "metered_quantities",
     "next_chargeable_unit",
+    "on_statements",
     "plans_of",
     "pooled_costs",
     "reporting_currency",

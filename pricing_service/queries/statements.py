@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.domain.periods import Period
 from pricing_service.domain.statement import Billed, LineKey, StatementState
+from pricing_service.queries.usage import in_days, on_statements
 from pricing_service.tables import (
     KnownSubscription,
     PricePlan,
@@ -39,10 +40,6 @@ async def is_subscribed(session: AsyncSession, demand_id: UUID) -> bool:
     return await session.scalar(found) is not None
 
 
-def in_days(start: date, end: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return UsageEvent.day >= start, UsageEvent.day < end
-
-
 async def next_chargeable_unit(session: AsyncSession, period: Period, after: UUID | None) -> UUID | None:
     """Business units one by one, in the order of their ids."""
     query = select(KnownSubscription.business_unit_id).where(chargeable(period))
@@ -62,14 +59,14 @@ async def chargeable_subscriptions(
 async def metered_by_day(
     session: AsyncSession, business_unit_id: UUID, period: Period
 ) -> dict[UUID, dict[tuple[str, date], Decimal]]:
-    """Per subscription the quantities that statements hold, by meter and day."""
+    """Per subscription the quantities that statements hold, by meter and day (of meters that sum or count)."""
     query = (
         select(UsageEvent.subscription_id, UsageEvent.meter, UsageEvent.day, exact_sum(UsageEvent.quantity))
         .join(KnownSubscription, KnownSubscription.id == UsageEvent.subscription_id)
         .where(
             KnownSubscription.business_unit_id == business_unit_id,
             *in_days(period.first_day, period.end_day),
-            UsageEvent.statement_id.is_not(None),
+            on_statements(),
         )
         .group_by(UsageEvent.subscription_id, UsageEvent.meter, UsageEvent.day)
     )

@@ -79,6 +79,9 @@ class UsageBehind(Read):
     time: datetime
     meter: str
     quantity: DecimalString
+    withdrawn: bool = Field(
+        False, description="Billed by an earlier statement and taken off by this one: it was voided or replaced"
+    )
 
 
 class PoolBehind(Read):

@@ -7,7 +7,8 @@
 | allocation | cost_pool, service_volume; allocation_run, allocation_pool, allocation_share, service_cost, unit_cost |
 | prices | price_plan: immutable versions; priced_offering: the offering whose price changed |
 | quotes, budgets | quote, quote_counter; budget, reservation: offers, and the money held for them |
-| usage, statements | usage_event; statement, statement_line: what was metered and what is charged |
+| usage | meter, usage_event, usage_correction: what was metered; usage_policy, usage_rejection |
+| statements | statement, statement_line: what is charged |
 | known | known_service, known_offering, known_subscription: copies of other services' facts |
 """
 
@@ -28,7 +29,7 @@ from pricing_service.tables.known import KnownOffering, KnownService, KnownSubsc
 from pricing_service.tables.prices import PricedOffering, PricePlan
 from pricing_service.tables.quotes import Quote, QuoteCounter
 from pricing_service.tables.statements import Statement, StatementLine
-from pricing_service.tables.usage import UsageEvent
+from pricing_service.tables.usage import Meter, UsageCorrection, UsageEvent, UsagePolicy, UsageRejection
 
 __all__ = [
     "AllocationPool",
@@ -46,6 +47,7 @@ __all__ = [
     "KnownOffering",
     "KnownService",
     "KnownSubscription",
+    "Meter",
     "PeriodState",
     "PricePlan",
     "PricedOffering",
@@ -57,5 +59,8 @@ __all__ = [
     "Statement",
     "StatementLine",
     "UnitCost",
+    "UsageCorrection",
     "UsageEvent",
+    "UsagePolicy",
+    "UsageRejection",
 ]

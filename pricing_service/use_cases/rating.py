@@ -2,7 +2,8 @@
 
 A unit's new draft and the usage that it bills appear together, so a run that stops half way leaves whole
 statements; resumed, it goes on with the next unit. Usage is stamped with the statement that bills it first,
-before it is summed: what arrives meanwhile waits for the next run and is in neither figure.
+before it is summed: what arrives meanwhile waits for the next run and is in neither figure. Usage that a statement
+has billed and that no longer counts is stamped likewise with the one that takes it off.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
 from pricing_service.domain import rating as domain
+from pricing_service.domain.meters import ADDITIVE
 from pricing_service.domain.periods import Period
 from pricing_service.domain.plan import PlanVersion
 from pricing_service.domain.rating import Holding, RatedLine, Window
@@ -152,10 +154,11 @@ async def rate_unit(session: AsyncSession, period: Period, unit: UUID) -> _Rated
         statement_id = uuid7()
         await _stamp(session, statement_id, unit, period, {s.subscription.offering_id for s in subjects})
         metered = await queries.metered_by_day(session, unit, period)
+        windowed = await _metered_in_windows(session, unit, period, subjects)
         lines: list[StatementLine] = []
         for subject in subjects:
             days = metered.get(subject.subscription.id, {})
-            rated, unpriced = _rate(period, subject, days, before.get(subject.subscription.id, {}))
+            rated, unpriced = _rate(period, subject, days, windowed, before.get(subject.subscription.id, {}))
             lines += [_line(statement_id, subject, line) for line in rated]
             result.unpriced += unpriced
             await _unstamp_days(session, statement_id, subject.subscription.id, unpriced)
@@ -229,21 +232,55 @@ async def _subjects(session: AsyncSession, period: Period, unit: UUID, result: _
     return subjects
 
 
+def _holding(subscription: KnownSubscription) -> Holding:
+    return Holding(subscription.id, subscription.quantity, subscription.activated_at, subscription.ended_at)
+
+
+async def _metered_in_windows(
+    session: AsyncSession, unit: UUID, period: Period, subjects: Sequence[_Subject]
+) -> dict[tuple[UUID, str, date], Decimal]:
+    """Quantities of meters whose days do not add up (maximum, latest, distinct values), by the window's first day."""
+    aggregated = await queries.aggregations(session)
+    whole = {key for key, aggregation in aggregated.items() if aggregation not in ADDITIVE}
+    wanted: dict[tuple[date, date], set[str]] = {}
+    for subject in subjects:
+        for window in domain.windows(period, _holding(subject.subscription), subject.versions):
+            if meters := whole & {charge.meter for charge in window.plan.charges if charge.meter is not None}:
+                wanted.setdefault((window.start, window.end), set()).update(meters)
+    of_unit = select(KnownSubscription.id).where(KnownSubscription.business_unit_id == unit)
+    of = and_(queries.on_statements(), UsageEvent.subscription_id.in_(of_unit))
+    found = {
+        (subject.subscription.id, meter, days[0]): ZERO
+        for subject in subjects
+        for days, meters in wanted.items()
+        for meter in meters
+    }
+    for days, meters in wanted.items():
+        metered = await queries.metered_quantities(session, of, days, aggregated, meters=meters)
+        found |= {(subscription, meter, days[0]): each[()] for (subscription, meter), each in metered.items()}
+    return found
+
+
 def _rate(
-    period: Period, subject: _Subject, days: Mapping[tuple[str, date], Decimal], before: Mapping[Any, Any]
+    period: Period,
+    subject: _Subject,
+    days: Mapping[tuple[str, date], Decimal],
+    windowed: Mapping[tuple[UUID, str, date], Decimal],
+    before: Mapping[Any, Any],
 ) -> tuple[list[RatedLine], list[dict[str, str]]]:
     subscription = subject.subscription
-    holding = Holding(subscription.id, subscription.quantity, subscription.activated_at, subscription.ended_at)
+    holding = _holding(subscription)
     windows = domain.windows(period, holding, subject.versions)
-    lines = domain.rate(
-        period,
-        holding,
-        windows,
-        lambda window, meter: exact_total(
+
+    def metered(window: Window, meter: str) -> Decimal:
+        whole = windowed.get((subscription.id, meter, window.start))
+        if whole is not None:
+            return whole
+        return exact_total(
             [quantity for (name, day), quantity in days.items() if name == meter and window.start <= day < window.end]
-        ),
-        before,
-    )
+        )
+
+    lines = domain.rate(period, holding, windows, metered, before)
     unpriced = [
         _unpriced(subscription.id, f"meter {meter!r} has no price on {day}", meter=meter, day=str(day))
         for meter, day in sorted(days)
@@ -265,23 +302,30 @@ def _unpriced(subscription_id: UUID, reason: str, **more: str) -> dict[str, str]
 async def _stamp(
     session: AsyncSession, statement_id: UUID, unit: UUID, period: Period, offering_ids: set[UUID]
 ) -> None:
-    """Claim for the statement the usage of the period that no statement has billed."""
+    """Claim for the statement the usage of the period that no statement has billed, and what it has to take off."""
     of_unit = select(KnownSubscription.id).where(
         KnownSubscription.business_unit_id == unit, KnownSubscription.offering_id.in_(offering_ids)
     )
+    of_period = (UsageEvent.subscription_id.in_(of_unit), *queries.in_days(period.first_day, period.end_day))
+    billed_by, withdrawn_by = UsageEvent.statement_id, UsageEvent.withdrawn_statement_id
     await session.execute(
         update(UsageEvent)
-        .where(
-            UsageEvent.subscription_id.in_(of_unit),
-            *queries.in_days(period.first_day, period.end_day),
-            UsageEvent.statement_id.is_(None),
-        )
+        .where(*of_period, billed_by.is_(None), UsageEvent.counts)
         .values(statement_id=statement_id)
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(
+        update(UsageEvent)
+        .where(*of_period, billed_by.is_not(None), withdrawn_by.is_(None), ~UsageEvent.counts)
+        .values(withdrawn_statement_id=statement_id)
+        .execution_options(synchronize_session=False)
     )
 
 
 async def _unstamp(session: AsyncSession, statement_id: UUID) -> None:
-    await session.execute(update(UsageEvent).where(UsageEvent.statement_id == statement_id).values(statement_id=None))
+    for stamp in (UsageEvent.statement_id, UsageEvent.withdrawn_statement_id):
+        unstamp = update(UsageEvent).where(stamp == statement_id).values({stamp: None})
+        await session.execute(unstamp.execution_options(synchronize_session=False))
 
 
 async def _unstamp_days(

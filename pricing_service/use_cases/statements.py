@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -110,7 +110,10 @@ async def _usage(session: AsyncSession, line: StatementLine) -> tuple[int, list[
     if line.usage_from is None or line.usage_until is None:
         return 0, []
     behind = (
-        UsageEvent.statement_id == line.statement_id,
+        or_(
+            UsageEvent.statement_id == line.statement_id,
+            UsageEvent.withdrawn_statement_id == line.statement_id,
+        ),
         UsageEvent.subscription_id == line.subscription_id,
         UsageEvent.meter == line.meter,
         *queries.in_days(line.usage_from, line.usage_until),
@@ -120,7 +123,12 @@ async def _usage(session: AsyncSession, line: StatementLine) -> tuple[int, list[
     shown = await session.scalars(select(UsageEvent).where(*behind).order_by(*order).limit(SHOWN_USAGE))
     usage = [
         bodies.UsageBehind(
-            id=event.event_id, source=event.source, time=event.time, meter=event.meter, quantity=event.quantity
+            id=event.event_id,
+            source=event.source,
+            time=event.time,
+            meter=event.meter,
+            quantity=event.quantity,
+            withdrawn=event.withdrawn_statement_id == line.statement_id,
         )
         for event in shown
     ]
