@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
+# A file stays with one worker, so that what its tests share is made once. `make test WORKERS=` runs in one process.
+WORKERS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run demo stack test test-long format check lock clean
@@ -37,7 +39,7 @@ stack: setup ## The distributed mode for real: Kafka, PostgreSQL and five proces
 	@$(BIN)/itaas stack --sample --port $(PORT)
 
 test: setup-dev ## All tests that take less than ten minutes together
-	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+	@$(BIN)/python -m pytest -m "not long" $(WORKERS) $(ARGS)
 
 test-long: setup-dev ## What takes longer
 	@$(BIN)/python -m pytest -m long $(ARGS)

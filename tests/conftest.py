@@ -12,6 +12,12 @@ from services.local.backends import Backends, local_backends, missing
 from tests.requirements import require_or_skip
 
 logs.configure("error", "console")
+SUITE = Path(__file__).parent / "suite"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first: with several workers the last file decides when the run ends."""
+    items.sort(key=lambda item: not item.path.is_relative_to(SUITE))
 
 
 @pytest.fixture
