@@ -189,7 +189,7 @@ def test_nothing_outlives_the_session_that_started_it(stack: None, ending: str, 
         session.kill()
     else:
         os.killpg(session.pid, signal.SIGINT)
-    session.communicate(timeout=20)
+    session.communicate(timeout=60)
 
     # A server holds its lock for as long as any process of it lives.
     for name in ("kafka", "postgres"):
