@@ -24,6 +24,33 @@ def upgrade() -> None:
         batch.add_column(sa.Column("reopened_at", UtcInstant(), nullable=True))
         batch.add_column(sa.Column("reason", sa.String(), nullable=True))
     _put_the_calendar_there()
+    op.create_table(
+        "exchange_rate",
+        sa.Column("rate_type", sa.String(), nullable=False),
+        sa.Column("base", sa.String(), nullable=False),
+        sa.Column("quote", sa.String(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("rate", ExactDecimal(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("superseded_by", sa.Uuid(), nullable=True),
+        *_aggregate("exchange_rate"),
+    )
+    op.create_index(
+        "ix_exchange_rate_pair", "exchange_rate", ["rate_type", "base", "quote", "day", "number"], unique=True
+    )
+    op.create_index("ix_exchange_rate_day", "exchange_rate", ["day"])
+
+
+def _aggregate(table: str) -> list[sa.schema.SchemaItem]:
+    return [
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcInstant(), nullable=False),
+        sa.Column("updated_at", UtcInstant(), nullable=False),
+        sa.Column("correlation_id", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
+    ]
 
 
 def _put_the_calendar_there() -> None:
@@ -63,6 +90,7 @@ def _put_the_calendar_there() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("exchange_rate")
     with op.batch_alter_table("period_state") as batch:
         batch.drop_column("reason")
         batch.drop_column("reopened_at")

@@ -19,6 +19,7 @@ from pricing_service.queries.costs import (
     latest_service_cost,
     pooled_costs,
 )
+from pricing_service.queries.exchange import exchange_rate
 from pricing_service.queries.statements import (
     billed_before,
     chargeable,
@@ -45,6 +46,7 @@ __all__ = [
     "cost_totals",
     "dimension",
     "earliest_open",
+    "exchange_rate",
     "fiscal_calendar",
     "in_days",
     "in_force",

@@ -1,9 +1,10 @@
 """HTTP in, HTTP out: one module per capability."""
 
-from pricing_service.routes import allocation, budgets, costs, periods, prices, quotes, statements, usage
+from pricing_service.routes import allocation, budgets, costs, exchange, periods, prices, quotes, statements, usage
 
 ROUTERS = [
     periods.router,
+    exchange.router,
     costs.uploads,
     costs.router,
     allocation.router,

@@ -4,6 +4,7 @@
 |---|---|
 | calendar | fiscal_calendar: one row, also the lock of the books; period_state: what was closed |
 | costs | cost_import, cost_import_fault, cost_row: charges, file by file; cost_snapshot: which of them count |
+| exchange | exchange_rate: what a currency is worth, by type and day |
 | allocation | cost_pool, service_volume; allocation_run, allocation_pool, allocation_share, service_cost, unit_cost |
 | prices | price_plan: immutable versions; priced_offering: the offering whose price changed |
 | quotes, budgets | quote, quote_counter; budget, reservation: offers, and the money held for them |
@@ -25,6 +26,7 @@ from pricing_service.tables.base import Base
 from pricing_service.tables.budgets import Budget, Reservation
 from pricing_service.tables.calendar import FiscalCalendarRow, PeriodState
 from pricing_service.tables.costs import CostDelivery, CostImport, CostImportFault, CostRow, CostSnapshot
+from pricing_service.tables.exchange import ExchangeRate
 from pricing_service.tables.known import KnownOffering, KnownService, KnownSubscription
 from pricing_service.tables.prices import PricedOffering, PricePlan
 from pricing_service.tables.quotes import Quote, QuoteCounter
@@ -43,6 +45,7 @@ __all__ = [
     "CostPool",
     "CostRow",
     "CostSnapshot",
+    "ExchangeRate",
     "FiscalCalendarRow",
     "KnownOffering",
     "KnownService",

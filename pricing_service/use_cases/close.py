@@ -13,12 +13,13 @@ from sqlalchemy import func, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
+from pricing_service.domain.exchange import RateType
 from pricing_service.domain.periods import Period, PeriodStatus
 from pricing_service.domain.statement import StatementState
 from pricing_service.events import BillingPeriodClosed, BillingPeriodReopened
 from pricing_service.events.periods import PeriodStateData
 from pricing_service.schemas.periods import ClosingRead, FindingRead, PeriodRead
-from pricing_service.tables import AllocationRun, CostSnapshot, PeriodState, Statement, UsageEvent
+from pricing_service.tables import AllocationRun, CostRow, CostSnapshot, PeriodState, Statement, UsageEvent
 from pricing_service.use_cases.periods import PeriodClosed, books, period_read
 from services.db.chassis_tables import Job
 from services.errors import Conflict, Fault
@@ -179,6 +180,34 @@ async def work_in_progress(session: AsyncSession, period: Period) -> list[Blocke
     ]
 
 
+async def rates(session: AsyncSession, period: Period) -> tuple[list[Blocker], list[Warned]]:
+    """Costs in another currency than the reporting one need the period's average rate."""
+    reporting = await queries.reporting_currency(session)
+    if reporting is None:
+        return [], []
+    missing, stale = [], []
+    of_costs = queries.in_force(period.name, CostRow.currency).where(CostRow.currency != reporting).distinct()
+    for currency in sorted(await session.scalars(of_costs)):
+        pair = f"{currency}/{reporting}"
+        found = await queries.exchange_rate(session, RateType.AVERAGE, currency, reporting, period.last_day)
+        what_to_do = f"state the average rate of {pair} for a day of {period}"
+        if found is None:
+            missing.append(
+                Blocker("rate-missing", f"costs are in {currency}, without a rate to {reporting}", what_to_do)
+            )
+        elif found.day < period.first_day:
+            stale.append(Warned("rate-stale", f"the newest average rate of {pair} is of {found.day}", what_to_do))
+    return missing, stale
+
+
+async def rates_missing(session: AsyncSession, period: Period) -> list[Blocker]:
+    return (await rates(session, period))[0]
+
+
+async def rates_stale(session: AsyncSession, period: Period) -> list[Warned]:
+    return (await rates(session, period))[1]
+
+
 async def unallocated(session: AsyncSession, period: Period) -> list[Warned]:
     newest = select(AllocationRun).where(AllocationRun.period == period.name).order_by(AllocationRun.id.desc()).limit(1)
     run: AllocationRun | None = await session.scalar(newest)
@@ -210,9 +239,14 @@ async def unrated_usage(session: AsyncSession, period: Period) -> list[Warned]:
     return [Warned("usage-unrated", f"{count} usage events are on no statement", "start a rating run")] if count else []
 
 
-CHECKS: Sequence[Callable[[AsyncSession, Period], Awaitable[list[Blocker]]]] = [earlier_period_open, work_in_progress]
+CHECKS: Sequence[Callable[[AsyncSession, Period], Awaitable[list[Blocker]]]] = [
+    earlier_period_open,
+    work_in_progress,
+    rates_missing,
+]
 WARNINGS: Sequence[Callable[[AsyncSession, Period], Awaitable[list[Warned]]]] = [
     unallocated,
     unissued_drafts,
     unrated_usage,
+    rates_stale,
 ]

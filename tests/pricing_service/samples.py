@@ -52,6 +52,12 @@ on_both_databases = pytest.mark.parametrize("service", ["sqlite", "postgresql"],
 CSV = {"content-type": "text/csv"}
 
 
+def refusal(answer: httpx.Response) -> tuple[int, str, list[str]]:
+    """A problem's status, its name, and the pointers of its faults."""
+    problem = answer.json()
+    return answer.status_code, problem["type"].rpartition(":")[2], [one["pointer"] for one in problem["errors"]]
+
+
 async def imported(
     service: ServiceHarness,
     client: httpx.AsyncClient,

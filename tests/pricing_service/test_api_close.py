@@ -12,16 +12,11 @@ from pricing_service.domain.calendar import FiscalCalendar
 from pricing_service.use_cases.periods import PeriodClosed, require_open
 from services.db.chassis_tables import AuditRecord
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import focus_csv, imported, on_both_databases
+from tests.pricing_service.samples import focus_csv, imported, on_both_databases, refusal
 
 pytestmark = pytest.mark.anyio
 
 WEEKS = {"scheme": "4-4-5", "start_month": 7, "time_zone": "Europe/Zurich", "reporting_currency": "CHF"}
-
-
-def refusal(answer: httpx.Response) -> tuple[int, str, list[str]]:
-    problem = answer.json()
-    return answer.status_code, problem["type"].rpartition(":")[2], [one["pointer"] for one in problem["errors"]]
 
 
 async def put_calendar(client: httpx.AsyncClient, body: dict[str, Any]) -> httpx.Response:
