@@ -1,14 +1,17 @@
 """What pricing does when demand says something."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.consumers.group import consumers
 from pricing_service.schemas.numbers import Number
-from pricing_service.tables import KnownSubscription
+from pricing_service.tables import KnownSubscription, KnownUnitTags, SubscriptionStep
 from pricing_service.use_cases import quotes
+from services.db.upsert import upsert
 from services.events import Delivery, EventSeen, project
 
 
@@ -26,6 +29,58 @@ class SubscriptionSeen(EventSeen):
 @consumers.projection("itaas.demand.subscription.*", KnownSubscription)
 async def know_subscription(session: AsyncSession, event: Delivery[SubscriptionSeen], now: datetime) -> None:
     await project(session, KnownSubscription, event, dict(event.data))
+
+
+class SubscriptionStepSeen(SubscriptionSeen):
+    options: dict[str, Any] = Field(default_factory=dict)
+    tags: dict[str, Any] = Field(default_factory=dict)
+    term_months: int | None = None
+    effective_at: datetime | None = None
+
+    def at(self, event_type: str, told_at: datetime) -> datetime:
+        """From when on this state holds."""
+        if self.effective_at is not None:
+            return self.effective_at
+        if event_type == "itaas.demand.subscription.activated.v1":
+            return self.activated_at
+        return self.ended_at if self.state == "ended" and self.ended_at is not None else told_at
+
+
+@consumers.projection("itaas.demand.subscription.*", SubscriptionStep)
+async def keep_subscription_step(session: AsyncSession, event: Delivery[SubscriptionStepSeen], now: datetime) -> None:
+    """Each event is a step of the history, once; they may come in any order."""
+    seen = event.data
+    step = upsert(session, SubscriptionStep).values(
+        id=event.subject,
+        sequence=event.sequence,
+        seen_at=event.time,
+        effective_at=seen.at(event.type, event.time),
+        state=seen.state,
+        offering_id=seen.offering_id,
+        service_id=seen.service_id,
+        quantity=seen.quantity,
+        tags=_tags(seen.options) | _tags(seen.tags),
+        term_months=seen.term_months if seen.term_months is not None and 0 < seen.term_months <= 1200 else None,
+        renews=event.type == "itaas.demand.subscription.renewed.v1",
+    )
+    await session.execute(step.on_conflict_do_nothing())
+
+
+def _tags(said: dict[str, Any]) -> dict[str, str]:
+    """What of somebody else's document can be compared with a discount's or a matrix's word."""
+    words = {key: str(value) for key, value in said.items() if isinstance(value, str | int) and key}
+    return {key: value for key, value in words.items() if "\0" not in key + value and len(key + value) <= 400}
+
+
+class UnitTagsSeen(EventSeen):
+    tags: dict[str, Any] = Field(default_factory=dict)
+    cost_centre: str | None = None
+
+
+@consumers.projection("itaas.demand.business-unit.*", KnownUnitTags)
+async def know_unit_tags(session: AsyncSession, event: Delivery[UnitTagsSeen], now: datetime) -> None:
+    own = {} if event.data.cost_centre is None else {"cost_centre": event.data.cost_centre}
+    await project(session, KnownUnitTags, event, {"tags": _tags(own) | _tags(event.data.tags)})
 
 
 class SubscriptionEndedSeen(EventSeen):

@@ -1,10 +1,17 @@
 """Price plans: the charges of an offering, in versions, each in force from an instant on.
 
-A charge recurs by the month or the year (a year is billed in twelfths), falls due once when the subscription
-starts, or prices what a meter measured.
+A charge recurs by the period, the quarter (billed in thirds) or the year (in twelfths), falls due once when the
+subscription starts, or prices what a meter measured. A recurring one is billed in arrears, with its own period's
+statement, or in advance, with that of the period before.
+
+Whom a version counts for, of the subscriptions that were there before it:
+
+    follow    all of them, from its first day on
+    stay      none; they keep the version that they have
+    renewal   each from its first renewal on
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,20 +19,54 @@ from enum import StrEnum
 from fractions import Fraction
 from uuid import UUID
 
-from pricing_service.domain.periods import DaySplit
-from pricing_service.domain.prices import Charge, PricedCharge, Split, price
+from pricing_service.domain.history import Stretch
+from pricing_service.domain.periods import DaySplit, Period
+from pricing_service.domain.prices import WHOLE, Cell, Charge, Discount, PricedCharge, Split, plain, price
 from services.errors import Fault, Invalid
 from services.money import exact_total
 
 
 class Recurrence(StrEnum):
     MONTH = "month"
+    QUARTER = "quarter"
     YEAR = "year"
     ONE_OFF = "one_off"
     USAGE = "usage"
 
 
+PERIODS_OF = {Recurrence.MONTH: 1, Recurrence.QUARTER: 3, Recurrence.YEAR: 12}
+
+
+class Timing(StrEnum):
+    IN_ADVANCE = "in_advance"
+    IN_ARREARS = "in_arrears"
+
+
+class Existing(StrEnum):
+    """What becomes of subscriptions that a new version finds."""
+
+    FOLLOW = "follow"
+    STAY = "stay"
+    RENEWAL = "renewal"
+
+
+class TrueUpAt(StrEnum):
+    PERIOD = "period"
+    TERM = "term"
+
+
+class Suspension(StrEnum):
+    """What of a charge is due while the subscription is suspended."""
+
+    FULL = "full"
+    NONE = "none"
+    PERCENTAGE = "percentage"
+
+
 class ChargesWrong(Invalid): ...
+
+
+class SuspensionUnclear(Invalid): ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +77,17 @@ class PlanCharge:
     charge: Charge
     recurrence: Recurrence
     meter: str | None = None
+    timing: Timing = Timing.IN_ARREARS
+    suspended_percentage: Decimal = Decimal(100)  # what is due of it while the subscription is suspended
+    discounts: tuple[Discount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """The least that all charges but one-offs must come to: in each period, or over the committed term."""
+
+    amount: Decimal
+    at: TrueUpAt = TrueUpAt.PERIOD
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +97,10 @@ class PlanVersion:
     currency: str
     effective_from: datetime
     charges: tuple[PlanCharge, ...]
+    existing: Existing = Existing.FOLLOW
+    discounts: tuple[Discount, ...] = ()
+    minimum: Commitment | None = None
+    maximum: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +112,46 @@ class QuotedCharge:
     annual: Decimal
 
 
-def check_charges(keyed: Sequence[tuple[str, Recurrence, str | None]]) -> None:
-    """Raise ChargesWrong unless keys and meters are unique and meters stand exactly with usage."""
-    if not keyed:
+@dataclass(frozen=True, slots=True)
+class ChargeRules:
+    """What of a charge can contradict the others, or itself."""
+
+    key: str
+    recurrence: Recurrence
+    meter: str | None = None
+    timing: Timing = Timing.IN_ARREARS
+    discount_keys: tuple[str, ...] = ()
+
+
+def suspended_percentage(rule: Suspension, percentage: Decimal | None) -> Decimal:
+    """What is due while suspended, in percent. Raises SuspensionUnclear."""
+    if (rule is Suspension.PERCENTAGE) != (percentage is not None):
+        raise SuspensionUnclear(
+            f"suspension {rule} {'needs' if percentage is None else 'takes no'} percentage",
+            faults=[Fault("/suspension_percentage", "stands with suspension percentage, and with it alone")],
+        )
+    if percentage is None:
+        return Decimal(100 if rule is Suspension.FULL else 0)
+    if not 0 <= percentage <= 100:
+        raise SuspensionUnclear(
+            f"suspension_percentage is {plain(percentage)}",
+            faults=[Fault("/suspension_percentage", "must be from 0 to 100")],
+        )
+    return percentage
+
+
+def check_charges(charges: Sequence[ChargeRules], plan_discount_keys: Sequence[str] = ()) -> None:
+    """Raise ChargesWrong unless keys and meters are unique, and meters and timing fit the recurrence."""
+    if not charges:
         raise ChargesWrong("a price plan needs at least one charge", faults=[Fault("/charges", "must not be empty")])
-    faults: list[Fault] = []
+    faults = _repeated("", plan_discount_keys)
     keys: set[str] = set()
     meters: set[str] = set()
-    for index, (key, recurrence, meter) in enumerate(keyed):
-        at = f"/charges/{index}"
-        if key in keys:
-            faults.append(Fault(f"{at}/key", f"{key!r} stands twice"))
-        keys.add(key)
+    for index, charge in enumerate(charges):
+        at, recurrence, meter = f"/charges/{index}", charge.recurrence, charge.meter
+        if charge.key in keys:
+            faults.append(Fault(f"{at}/key", f"{charge.key!r} stands twice"))
+        keys.add(charge.key)
         if recurrence is Recurrence.USAGE and meter is None:
             faults.append(Fault(f"{at}/meter", "a usage charge needs the meter that it prices"))
         elif recurrence is not Recurrence.USAGE and meter is not None:
@@ -76,50 +160,90 @@ def check_charges(keyed: Sequence[tuple[str, Recurrence, str | None]]) -> None:
             faults.append(Fault(f"{at}/meter", f"meter {meter!r} is priced twice"))
         if meter is not None:
             meters.add(meter)
+        if charge.timing is Timing.IN_ADVANCE and recurrence not in PERIODS_OF:
+            faults.append(Fault(f"{at}/timing", "only a charge by month, quarter or year can be billed in advance"))
+        faults += _repeated(at, charge.discount_keys)
     if faults:
         raise ChargesWrong("the charges of the plan contradict each other", faults=faults)
 
 
+def _repeated(at: str, keys: Sequence[str]) -> list[Fault]:
+    return [
+        Fault(f"{at}/discounts/{index}/key", f"{key!r} stands twice")
+        for index, key in enumerate(keys)
+        if key in keys[:index]
+    ]
+
+
+def counts_from(version: PlanVersion, stretch: Stretch, period: Period) -> datetime | None:
+    """The instant from which a version counts for a subscription; None: never. Who joins on its first day is new."""
+    is_new = period.day_of(stretch.joined_at) >= period.day_of(version.effective_from)
+    if is_new or version.existing is Existing.FOLLOW:
+        return version.effective_from
+    if version.existing is Existing.STAY:
+        return None
+    return next((at for at in stretch.renewals if at >= max(version.effective_from, stretch.joined_at)), None)
+
+
 def in_force(versions: Sequence[PlanVersion], at: datetime) -> PlanVersion | None:
-    """The version in force at an instant: the latest effective one, of two on the same instant the newer."""
+    """The version that a new subscription gets at an instant: the latest effective one, of two the newer."""
     started = [version for version in versions if version.effective_from <= at]
     return max(started, key=lambda version: (version.effective_from, version.version), default=None)
 
 
-def in_force_on(versions: Sequence[PlanVersion], split: DaySplit) -> PlanVersion | None:
-    """The version that prices the days of a split; a change counts from its day on."""
-    started = [version for version in versions if split.period.day_of(version.effective_from) <= split.start]
+def in_force_on(versions: Sequence[PlanVersion], split: DaySplit, stretch: Stretch) -> PlanVersion | None:
+    """The version that prices the days of a split: the latest effective one that counts by then, of two the newer.
+
+    A change counts from its day on.
+    """
+    started = [
+        version
+        for version in versions
+        if (at := counts_from(version, stretch, split.period)) is not None and split.period.day_of(at) <= split.start
+    ]
     return max(started, key=lambda version: (version.effective_from, version.version), default=None)
 
 
-def due_split(recurrence: Recurrence, days: DaySplit | None = None) -> Split:
-    """Which share of a charge falls due in the days of a split (None: a whole month)."""
+def due_split(charge: PlanCharge, days: DaySplit | None = None, *, suspended: bool = False) -> Split:
+    """Which share of a charge falls due in the days of a split (None: a whole period)."""
+    recurrence = charge.recurrence
+    if recurrence is Recurrence.ONE_OFF:
+        return Split()
     share = Fraction(1) if days is None else days.share
-    reason = "" if days is None or share == 1 else days.reason
-    match recurrence:
-        case Recurrence.YEAR:
-            return Split(share / 12, f"1/12 year × {reason}" if reason else "1/12 year")
-        case Recurrence.ONE_OFF:
-            return Split()
-        case Recurrence.MONTH:
-            return Split(share, reason)
-        case Recurrence.USAGE:
-            return Split(share, reason, units_too=False)
+    reasons = [] if days is None or share == 1 else [days.reason]
+    if (periods := PERIODS_OF.get(recurrence, 1)) != 1:
+        share /= periods
+        reasons.insert(0, f"1/{periods} {recurrence}")
+    limit = share
+    if suspended and charge.suspended_percentage != 100:
+        share *= Fraction(charge.suspended_percentage) / 100
+        reasons.append(f"{plain(charge.suspended_percentage)} % while suspended")
+    return Split(share, " × ".join(reasons), units_too=recurrence is not Recurrence.USAGE, days=limit)
 
 
-def quote(version: PlanVersion, quantity: Decimal) -> list[QuotedCharge]:
-    """Price every charge but usage at `quantity`, for one whole month (a one-off: once)."""
+def quote(
+    version: PlanVersion,
+    quantity: Decimal,
+    *,
+    tags: Mapping[str, str] | None = None,
+    unit_tags: Mapping[str, str] | None = None,
+    term_months: int | None = None,
+) -> list[QuotedCharge]:
+    """Price every charge but usage at `quantity`, for one whole month (a one-off: once), with the discounts that apply.
+
+    What concerns the plan as a whole (its discounts, minimum and maximum) depends on usage and is not quoted.
+    """
     quoted: list[QuotedCharge] = []
     for charge in version.charges:
         if charge.recurrence is Recurrence.USAGE:
             continue
-        priced = price(charge.charge, quantity, version.currency, due_split(charge.recurrence))
-        match charge.recurrence:
-            case Recurrence.YEAR:
-                annual = price(charge.charge, quantity, version.currency).total
-            case Recurrence.MONTH:
-                annual = exact_total([priced.total] * 12)
-            case _:
-                annual = priced.total
+        discounts = [each for each in charge.discounts if each.applies(tags or {}, unit_tags or {}, term_months)]
+        cells = [Cell(quantity, tags or {})]
+        priced, whole = (
+            price(charge.charge, quantity, version.currency, split, discounts=discounts, cells=cells)
+            for split in (due_split(charge), WHOLE)
+        )
+        times = 12 // PERIODS_OF[charge.recurrence] if charge.recurrence in PERIODS_OF else 1
+        annual = exact_total([whole.total] * times)
         quoted.append(QuotedCharge(charge, priced, annual))
     return quoted

@@ -48,11 +48,11 @@ class LineKey:
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """What issued statements of the period already hold under one key."""
+    """What statements already hold under one key of a service period."""
 
     amount: Decimal
     quantity: Decimal
-    sequences: tuple[int, ...]
+    sequences: tuple[int | str, ...]  # of the statement's own period by number, others such as "1 of 2026-10"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,14 @@ from pricing_service.queries.costs import (
 from pricing_service.queries.exchange import exchange_rate
 from pricing_service.queries.statements import (
     billed_before,
+    billed_in_term,
     chargeable,
     chargeable_subscriptions,
     is_subscribed,
     metered_by_day,
     next_chargeable_unit,
     plans_of,
+    steps_of,
 )
 from pricing_service.queries.usage import Attributes, aggregations, in_days, metered_quantities, on_statements
 
@@ -39,6 +41,7 @@ __all__ = [
     "UnknownDimension",
     "aggregations",
     "billed_before",
+    "billed_in_term",
     "chargeable",
     "chargeable_subscriptions",
     "closed_through",
@@ -60,4 +63,5 @@ __all__ = [
     "plans_of",
     "pooled_costs",
     "reporting_currency",
+    "steps_of",
 ]

@@ -1,5 +1,6 @@
 """Reads of what is to be rated, and of what is billed."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -8,6 +9,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.domain.periods import Period
+from pricing_service.domain.plan import Recurrence
 from pricing_service.domain.statement import Billed, LineKey, StatementState
 from pricing_service.queries.usage import in_days, on_statements
 from pricing_service.tables import (
@@ -15,12 +17,14 @@ from pricing_service.tables import (
     PricePlan,
     Statement,
     StatementLine,
+    SubscriptionStep,
     UsageEvent,
 )
 from services.db import exact_sum
 from services.money import exact_total
 
 ZERO = Decimal(0)
+_IDS_A_QUERY = 1000
 
 
 async def plans_of(session: AsyncSession, offering_id: UUID) -> list[PricePlan]:
@@ -76,22 +80,31 @@ async def metered_by_day(
     return metered
 
 
+def _counts_as_billed(statement_period: Period) -> ColumnElement[bool]:
+    """What a statement of the period builds upon: all but its own drafts, which it replaces.
+
+    A draft of another period counts: what it bills in advance, or for this period, must not be billed twice.
+    """
+    return or_(Statement.state != StatementState.DRAFT, Statement.period != str(statement_period))
+
+
 async def billed_before(
-    session: AsyncSession, business_unit_id: UUID, period: Period
+    session: AsyncSession, business_unit_id: UUID, service_period: Period, statement_period: Period
 ) -> dict[UUID, dict[LineKey, Billed]]:
-    """Per subscription what issued statements of the period already hold."""
+    """Per subscription what statements already hold of a service period, as a statement of the other one sees it."""
     query = (
-        select(StatementLine, Statement.sequence)
+        select(StatementLine, Statement.period, Statement.sequence)
         .join(Statement, Statement.id == StatementLine.statement_id)
         .where(
             Statement.business_unit_id == business_unit_id,
-            Statement.period == str(period),
-            Statement.state == StatementState.ISSUED,
+            StatementLine.service_period == str(service_period),
+            _counts_as_billed(statement_period),
         )
-        .order_by(Statement.sequence)
+        .order_by(Statement.period, Statement.sequence, StatementLine.position)
     )
     before: dict[UUID, dict[LineKey, Billed]] = {}
-    for line, sequence in await session.execute(query):
+    for line, period, number in await session.execute(query):
+        sequence = number if period == str(statement_period) else f"{number} of {period}"
         key = LineKey(line.subscription_id, line.charge, line.kind, line.split_start)
         held = before.setdefault(line.subscription_id, {}).get(key, Billed(ZERO, ZERO, ()))
         before[line.subscription_id][key] = Billed(
@@ -100,3 +113,33 @@ async def billed_before(
             (*held.sequences, sequence),
         )
     return before
+
+
+async def billed_in_term(
+    session: AsyncSession, subscription_id: UUID, start: date, end: date, *, but: Period
+) -> Decimal:
+    """What the days from `start` up to `end` were billed for the subscription, one-offs and the period `but` aside."""
+    query = (
+        select(exact_sum(StatementLine.amount))
+        .join(Statement, Statement.id == StatementLine.statement_id)
+        .where(
+            StatementLine.subscription_id == subscription_id,
+            StatementLine.split_start >= start,
+            StatementLine.split_start < end,
+            StatementLine.recurring != Recurrence.ONE_OFF,
+            StatementLine.service_period != str(but),
+            _counts_as_billed(but),
+        )
+    )
+    return await session.scalar(query) or ZERO
+
+
+async def steps_of(session: AsyncSession, subscription_ids: Sequence[UUID]) -> dict[UUID, list[SubscriptionStep]]:
+    """The history of each, in the order of the events."""
+    steps: dict[UUID, list[SubscriptionStep]] = {id_: [] for id_ in subscription_ids}
+    for start in range(0, len(subscription_ids), _IDS_A_QUERY):
+        wanted = subscription_ids[start : start + _IDS_A_QUERY]
+        query = select(SubscriptionStep).where(SubscriptionStep.id.in_(wanted))
+        for step in await session.scalars(query.order_by(SubscriptionStep.id, SubscriptionStep.sequence)):
+            steps[step.id].append(step)
+    return steps

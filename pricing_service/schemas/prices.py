@@ -1,4 +1,4 @@
-"""Charges in their eight models, price plans, and the price calculator."""
+"""Charges in their nine models, price plans, and the price calculator."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from pricing_service.domain.plan import Recurrence
+from pricing_service.domain.plan import Existing, Recurrence, Suspension, Timing, TrueUpAt
+from pricing_service.domain.prices.discount import TagOf
 from pricing_service.domain.prices.line import LineKind, PartKind
 from pricing_service.schemas.numbers import Instant, Key, Name, Number, Quantity
 from services.http import Body, CurrencyCode, DecimalString, MoneyModel, Read
@@ -88,6 +89,20 @@ class CostPlusCharge(_Limits):
     markup: Number
 
 
+class MatrixRow(Body):
+    values: dict[Key, Name] = Field(max_length=10, description="Value by attribute; one that is left out may be any")
+    unit_price: Number
+
+
+class MatrixCharge(_Limits):
+    """The attributes of what was used choose the unit price: the first row that fits, else the default."""
+
+    model: Literal["matrix"]
+    attributes: list[Key] = Field(max_length=10)
+    rows: list[MatrixRow] = Field(max_length=1000)
+    default_unit_price: Number | None = Field(None, description="Absent: what no row fits has no price")
+
+
 ChargeBody = Annotated[
     FlatCharge
     | PerUnitCharge
@@ -96,18 +111,51 @@ ChargeBody = Annotated[
     | StairstepCharge
     | PackageCharge
     | PercentageCharge
-    | CostPlusCharge,
+    | CostPlusCharge
+    | MatrixCharge,
     Field(discriminator="model"),
 ]
+
+
+class DiscountTag(Body):
+    of: TagOf = TagOf.SUBSCRIPTION
+    key: Key
+    value: Name | None = Field(None, description="Absent: whatever the tag says")
+
+
+class DiscountBody(Body):
+    """A percentage or an amount off, in the order of the list, each off what the ones before have left."""
+
+    key: Key
+    name: Name
+    percentage: Number | None = Field(None, description="0 to 100")
+    amount: Number | None = Field(None, description="Off the full price of the charge; prorates with it")
+    own_line: bool = Field(False, description="On a line of its own, instead of within the charge's")
+    tag: DiscountTag | None = Field(None, description="Only for subscriptions, or units, that carry it")
+    min_term_months: Annotated[int, Field(ge=1, le=600)] | None = Field(
+        None, description="Only within a committed term of at least so many months"
+    )
+
+
+class PlanMinimum(Body):
+    """The least that all charges but one-offs come to; what is missing becomes a true-up line."""
+
+    amount: Quantity
+    true_up: TrueUpAt = Field(TrueUpAt.PERIOD, description="In each period, or at the end of the committed term")
 
 
 class _PlanFields(Body):
     key: Key = Field(description="Names the charge on quotes and statements; unique within the plan")
     name: Name
     recurring: Recurrence = Field(
-        description="month; year (billed in twelfths); one_off (when the subscription starts); usage (of a meter)"
+        description="month (each fiscal period); quarter (billed in thirds); year (billed in twelfths); "
+        "one_off (when the subscription starts); usage (of a meter)"
     )
     meter: Key | None = Field(None, description="What a usage charge measures")
+    timing: Timing = Field(Timing.IN_ARREARS, description="in_advance: billed with the period before")
+    suspension: Suspension = Field(Suspension.FULL, description="What is due while the subscription is suspended")
+    suspension_percentage: Number | None = Field(None, description="0 to 100, with suspension percentage")
+    discounts: list[DiscountBody] = Field(default_factory=list, max_length=20)
 
 
 class FlatPlanCharge(_PlanFields, FlatCharge): ...
@@ -137,6 +185,9 @@ class CostPlusPlanCharge(_PlanFields, CostPlusCharge):
     )
 
 
+class MatrixPlanCharge(_PlanFields, MatrixCharge): ...
+
+
 PlanChargeBody = Annotated[
     FlatPlanCharge
     | PerUnitPlanCharge
@@ -145,17 +196,31 @@ PlanChargeBody = Annotated[
     | StairstepPlanCharge
     | PackagePlanCharge
     | PercentagePlanCharge
-    | CostPlusPlanCharge,
+    | CostPlusPlanCharge
+    | MatrixPlanCharge,
     Field(discriminator="model"),
 ]
 
 
-class PricePlanCreate(Body):
+class PlanTerms(Body):
+    """What a version of a plan says."""
+
+    charges: list[PlanChargeBody] = Field(min_length=1, max_length=100)
+    discounts: list[DiscountBody] = Field(default_factory=list, max_length=20, description="Off all charges together")
+    minimum: PlanMinimum | None = None
+    maximum: Quantity | None = Field(None, description="The most that all charges but one-offs come to in a period")
+
+
+class PricePlanCreate(PlanTerms):
     """A new version of an offering's price plan."""
 
     offering_id: UUID
     currency: CurrencyCode
-    charges: list[PlanChargeBody] = Field(min_length=1, max_length=100)
+    audience: list[UUID] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Business units that are offered the price, with those below them; empty: all",
+    )
     effective_from: Instant | None = Field(None, description="From this instant's day (UTC) on; absent: now")
 
 
@@ -166,7 +231,17 @@ class PricePlanRead(Read):
     currency: str
     effective_from: datetime
     charges: list[dict[str, Any]]
+    discounts: list[dict[str, Any]]
+    minimum: dict[str, Any] | None
+    maximum: DecimalString | None
+    audience: list[UUID]
+    existing_subscriptions: Existing
     created_at: datetime
+
+
+class QuantityByAttributes(Body):
+    attributes: dict[Key, Name] = Field(max_length=10)
+    quantity: Quantity
 
 
 class PricePreview(Body):
@@ -175,6 +250,13 @@ class PricePreview(Body):
     charge: ChargeBody
     currency: CurrencyCode
     quantity: Quantity
+    by_attributes: list[QuantityByAttributes] | None = Field(
+        None, max_length=1000, description="For a matrix: the quantity by the attributes it was used with"
+    )
+    discounts: list[DiscountBody] = Field(default_factory=list, max_length=20)
+    subscription_tags: dict[Key, Name] = Field(default_factory=dict, max_length=50)
+    business_unit_tags: dict[Key, Name] = Field(default_factory=dict, max_length=50)
+    term_months: Annotated[int, Field(ge=1, le=600)] | None = None
 
 
 class PartRead(Read):

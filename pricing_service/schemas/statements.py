@@ -41,6 +41,9 @@ class StatementLineRead(Read):
     model: str
     recurring: str
     meter: str | None
+    service_period: str = Field(description="The period that it is for: the next one where it is billed in advance")
+    split_start: date
+    split_end: date | None = Field(description="The first day that is no longer in it")
     quantity: DecimalString
     unit_price: DecimalString | None
     formula: str

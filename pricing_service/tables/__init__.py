@@ -10,7 +10,8 @@
 | quotes, budgets | quote, quote_counter; budget, reservation: offers, and the money held for them |
 | usage | meter, usage_event, usage_correction: what was metered; usage_policy, usage_rejection |
 | statements | statement, statement_line: what is charged |
-| known | known_service, known_offering, known_subscription: copies of other services' facts |
+| known | known_service, known_offering, known_subscription, known_unit_tags: copies of other services' facts |
+| | subscription_step: the history of a subscription |
 """
 
 from pricing_service.tables.allocation import (
@@ -27,7 +28,7 @@ from pricing_service.tables.budgets import Budget, Reservation
 from pricing_service.tables.calendar import FiscalCalendarRow, PeriodState
 from pricing_service.tables.costs import CostDelivery, CostImport, CostImportFault, CostRow, CostSnapshot
 from pricing_service.tables.exchange import ExchangeRate
-from pricing_service.tables.known import KnownOffering, KnownService, KnownSubscription
+from pricing_service.tables.known import KnownOffering, KnownService, KnownSubscription, KnownUnitTags, SubscriptionStep
 from pricing_service.tables.prices import PricedOffering, PricePlan
 from pricing_service.tables.quotes import Quote, QuoteCounter
 from pricing_service.tables.statements import Statement, StatementLine
@@ -50,6 +51,7 @@ __all__ = [
     "KnownOffering",
     "KnownService",
     "KnownSubscription",
+    "KnownUnitTags",
     "Meter",
     "PeriodState",
     "PricePlan",
@@ -61,6 +63,7 @@ __all__ = [
     "ServiceVolume",
     "Statement",
     "StatementLine",
+    "SubscriptionStep",
     "UnitCost",
     "UsageCorrection",
     "UsageEvent",

@@ -8,7 +8,7 @@ from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pricing_service.tables.base import Base
-from services.db import ExactDecimal, Projection, UtcInstant
+from services.db import ExactDecimal, JsonDocument, Projection, UtcInstant
 
 
 class KnownService(Projection, Base):
@@ -39,3 +39,27 @@ class KnownSubscription(Projection, Base):
     state: Mapped[str]
     activated_at: Mapped[datetime] = mapped_column(UtcInstant)
     ended_at: Mapped[datetime | None] = mapped_column(UtcInstant)
+
+
+class SubscriptionStep(Projection, Base):
+    """What one event said of a subscription (`id`): its state from `effective_at` on. Its history is made of these."""
+
+    __tablename__ = "subscription_step"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    effective_at: Mapped[datetime] = mapped_column(UtcInstant)
+    state: Mapped[str]
+    offering_id: Mapped[UUID]
+    service_id: Mapped[UUID]
+    quantity: Mapped[Decimal] = mapped_column(ExactDecimal)
+    tags: Mapped[dict[str, str]] = mapped_column(JsonDocument)
+    term_months: Mapped[int | None]
+    renews: Mapped[bool]
+
+
+class KnownUnitTags(Projection, Base):
+    """What discounts go by of a business unit."""
+
+    __tablename__ = "known_unit_tags"
+
+    tags: Mapped[dict[str, str]] = mapped_column(JsonDocument)

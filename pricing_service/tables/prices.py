@@ -1,6 +1,7 @@
 """Price plans in immutable versions."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pricing_service.tables.base import Base
-from services.db import Aggregate, JsonDocument, UtcInstant
+from services.db import Aggregate, ExactDecimal, JsonDocument, UtcInstant
 
 
 class PricePlan(Aggregate, Base):
@@ -22,6 +23,11 @@ class PricePlan(Aggregate, Base):
     currency: Mapped[str]
     effective_from: Mapped[datetime] = mapped_column(UtcInstant)
     charges: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    discounts: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    minimum: Mapped[dict[str, Any] | None] = mapped_column(JsonDocument)
+    maximum: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    audience: Mapped[list[str]] = mapped_column(JsonDocument)  # business units and those below; empty: all
+    existing_subscriptions: Mapped[str]
 
 
 class PricedOffering(Aggregate, Base):

@@ -58,7 +58,9 @@ class StatementLine(Base):
     amount: Mapped[Decimal] = mapped_column(ExactDecimal)
     currency: Mapped[str]
     parts: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    service_period: Mapped[str] = mapped_column(index=True)  # what is billed in advance is not of its statement's
     split_start: Mapped[date]
+    split_end: Mapped[date | None]  # half-open; None: a credit for what is no longer rated
     usage_from: Mapped[date | None]
     usage_until: Mapped[date | None]
     price_plan_id: Mapped[UUID | None]

@@ -7,19 +7,32 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pricing_service.domain.plan import PlanCharge, PlanVersion
+from pricing_service.domain.plan import (
+    ChargeRules,
+    Commitment,
+    Existing,
+    PlanCharge,
+    PlanVersion,
+    TrueUpAt,
+    check_charges,
+    suspended_percentage,
+)
 from pricing_service.domain.prices import (
     Charge,
     CostPlus,
+    Discount,
     Flat,
     Graduated,
     Line,
+    Matrix,
     Package,
     Part,
     Percentage,
     PerUnit,
     PriceModel,
+    Row,
     Stairstep,
+    Tagged,
     Tier,
     Volume,
 )
@@ -30,7 +43,10 @@ from services.http import MoneyModel
 from services.money import Money
 
 _PLAN_CHARGES: TypeAdapter[list[bodies.PlanChargeBody]] = TypeAdapter(list[bodies.PlanChargeBody])
+_DISCOUNTS: TypeAdapter[list[bodies.DiscountBody]] = TypeAdapter(list[bodies.DiscountBody])
 _PARTS: TypeAdapter[list[bodies.PartRead]] = TypeAdapter(list[bodies.PartRead])
+
+ZERO = Decimal(0)
 
 
 class UnitCostUnknown(Conflict): ...
@@ -75,6 +91,40 @@ def _model(body: bodies.ChargeBody | bodies.PlanChargeBody, service_unit_cost: D
             if unit_cost is None:
                 raise UnitCostUnknown("the charge is cost_plus, but no allocation run knows the service's unit cost")
             return CostPlus(unit_cost, body.markup)
+        case bodies.MatrixCharge():
+            rows = tuple(Row(row.values, row.unit_price) for row in body.rows)
+            return Matrix(tuple(body.attributes), rows, body.default_unit_price)
+
+
+def discounts_of(discounts: Sequence[bodies.DiscountBody]) -> tuple[Discount, ...]:
+    """Raises DiscountUnclear, DiscountAboveWhole, NegativeDiscount."""
+    found: list[Discount] = []
+    for index, body in enumerate(discounts):
+        with under(f"/discounts/{index}"):
+            tag = None if body.tag is None else Tagged(body.tag.of, body.tag.key, body.tag.value)
+            found.append(
+                Discount(body.key, body.name, body.percentage, body.amount, body.own_line, tag, body.min_term_months)
+            )
+    return tuple(found)
+
+
+def check_terms(terms: bodies.PlanTerms) -> None:
+    """Raise the named refusals of the charges, their discounts and the plan's own. Unit costs are not judged yet."""
+    check_charges(
+        [
+            ChargeRules(
+                charge.key, charge.recurring, charge.meter, charge.timing, tuple(each.key for each in charge.discounts)
+            )
+            for charge in terms.charges
+        ],
+        [each.key for each in terms.discounts],
+    )
+    for index, charge in enumerate(terms.charges):
+        with under(f"/charges/{index}"):
+            plan_charge(charge, service_unit_cost=ZERO)
+    discounts_of(terms.discounts)
+    if terms.minimum is not None and terms.maximum is not None and terms.minimum.true_up is TrueUpAt.PERIOD:
+        Charge(Flat(ZERO), terms.minimum.amount, terms.maximum)
 
 
 def _tiers(tiers: Sequence[bodies.TierBody]) -> tuple[Tier, ...]:
@@ -90,20 +140,35 @@ def follows_unit_cost(plan: PricePlan) -> bool:
     return any(charge["model"] == "cost_plus" and charge.get("unit_cost") is None for charge in plan.charges)
 
 
+def plan_charge(body: bodies.PlanChargeBody, *, service_unit_cost: Decimal | None) -> PlanCharge:
+    """Raises the named refusals of the price models, discounts and suspension, and UnitCostUnknown."""
+    return PlanCharge(
+        key=body.key,
+        name=body.name,
+        model=body.model,
+        charge=charge_of(body, service_unit_cost=service_unit_cost),
+        recurrence=body.recurring,
+        meter=body.meter,
+        timing=body.timing,
+        suspended_percentage=suspended_percentage(body.suspension, body.suspension_percentage),
+        discounts=discounts_of(body.discounts),
+    )
+
+
 def plan_version(plan: PricePlan, *, service_unit_cost: Decimal | None) -> PlanVersion:
     """The plan as rating and quoting see it. Raises UnitCostUnknown."""
-    charges = tuple(
-        PlanCharge(
-            key=body.key,
-            name=body.name,
-            model=body.model,
-            charge=charge_of(body, service_unit_cost=service_unit_cost),
-            recurrence=body.recurring,
-            meter=body.meter,
-        )
-        for body in stored_charges(plan)
+    minimum = None if plan.minimum is None else bodies.PlanMinimum.model_validate(plan.minimum)
+    return PlanVersion(
+        id=plan.id,
+        version=plan.plan_version,
+        currency=plan.currency,
+        effective_from=plan.effective_from,
+        charges=tuple(plan_charge(body, service_unit_cost=service_unit_cost) for body in stored_charges(plan)),
+        existing=Existing(plan.existing_subscriptions),
+        discounts=discounts_of(_DISCOUNTS.validate_python(plan.discounts)),
+        minimum=None if minimum is None else Commitment(minimum.amount, minimum.true_up),
+        maximum=plan.maximum,
     )
-    return PlanVersion(plan.id, plan.plan_version, plan.currency, plan.effective_from, charges)
 
 
 def parts_document(parts: Sequence[Part]) -> list[dict[str, Any]]:

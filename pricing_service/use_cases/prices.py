@@ -1,33 +1,59 @@
 """Price plans and the price calculator."""
 
 from datetime import datetime
-from decimal import Decimal
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from pricing_service.domain.plan import check_charges
-from pricing_service.domain.prices import price
+from pricing_service import queries
+from pricing_service.domain.plan import Existing
+from pricing_service.domain.prices import Cell, price
 from pricing_service.events import PriceChanged
 from pricing_service.schemas.prices import PricePlanCreate, PricePreview, PricePreviewRead
 from pricing_service.tables import PricedOffering, PricePlan
-from pricing_service.use_cases.charges import charge_of, priced_line, under
-from services.errors import Conflict, Fault
+from pricing_service.use_cases.charges import charge_of, check_terms, discounts_of, priced_line, under
+from services.errors import Conflict, Fault, Invalid
 from services.events import record
 from services.http import MoneyModel
-from services.money import Money
-
-ZERO = Decimal(0)
+from services.money import Money, exact_total
 
 
 class PlanCurrencyFixed(Conflict): ...
 
 
+class EffectiveInClosedPeriod(Conflict): ...
+
+
+class QuantitiesDiffer(Invalid): ...
+
+
 async def create_price_plan(session: AsyncSession, body: PricePlanCreate, *, now: datetime) -> PricePlan:
-    """Add the next version of the offering's plan. Raises the refusals of the charges, and PlanCurrencyFixed."""
-    check_charges([(charge.key, charge.recurring, charge.meter) for charge in body.charges])
-    for index, charge in enumerate(body.charges):
-        with under(f"/charges/{index}"):
-            charge_of(charge, service_unit_cost=ZERO)  # a unit cost left to the allocation runs is not judged yet
+    """Add the next version of the offering's plan.
+
+    Raises the refusals of its terms, PlanCurrencyFixed and EffectiveInClosedPeriod.
+    """
+    check_terms(body)
+    effective_from = body.effective_from or now
+    await refuse_closed(session, effective_from)
+    return await add_version(session, body, effective_from, Existing.FOLLOW)
+
+
+async def refuse_closed(session: AsyncSession, effective_from: datetime) -> None:
+    """Raise EffectiveInClosedPeriod where a price would count in a period that is closed."""
+    calendar = await queries.fiscal_calendar(session)
+    period = calendar.of(effective_from)
+    if await queries.is_closed(session, period):
+        first = await queries.earliest_open(session, calendar, period)
+        raise EffectiveInClosedPeriod(
+            f"period {period} is closed, and a price from {effective_from:%FT%TZ} on would change it",
+            faults=[Fault("/effective_from", f"must not be before {first.start:%FT%TZ}")],
+        )
+
+
+async def add_version(
+    session: AsyncSession, body: PricePlanCreate, effective_from: datetime, existing: Existing
+) -> PricePlan:
+    """The next version, told to everyone. Raises PlanCurrencyFixed."""
     priced = await session.get(PricedOffering, body.offering_id)
     if priced is None:
         priced = PricedOffering(id=body.offering_id, plan_version=0, currency=body.currency)
@@ -43,12 +69,24 @@ async def create_price_plan(session: AsyncSession, body: PricePlanCreate, *, now
         offering_id=body.offering_id,
         plan_version=priced.plan_version,
         currency=body.currency,
-        effective_from=body.effective_from or now,
-        charges=[charge.model_dump(mode="json", exclude_none=True) for charge in body.charges],
+        effective_from=effective_from,
+        existing_subscriptions=existing,
+        **terms_document(body),
     )
     session.add(plan)
     record(session, priced, _price_changed(plan), thread=plan.correlation_id)
     return plan
+
+
+def terms_document(body: PricePlanCreate) -> dict[str, Any]:
+    """The columns of a plan that say its terms."""
+    return {
+        "charges": [charge.model_dump(mode="json", exclude_none=True) for charge in body.charges],
+        "discounts": [discount.model_dump(mode="json", exclude_none=True) for discount in body.discounts],
+        "minimum": None if body.minimum is None else body.minimum.model_dump(mode="json"),
+        "maximum": body.maximum,
+        "audience": [str(unit) for unit in body.audience],
+    }
 
 
 def _price_changed(plan: PricePlan) -> PriceChanged:
@@ -66,7 +104,21 @@ def preview_price(body: PricePreview) -> PricePreviewRead:
     """Price a quantity without storing anything. Raises the refusals of the price models."""
     with under("/charge"):
         charge = charge_of(body.charge)
-    priced = price(charge, body.quantity, body.currency)
+    discounts = [
+        discount
+        for discount in discounts_of(body.discounts)
+        if discount.applies(body.subscription_tags, body.business_unit_tags, body.term_months)
+    ]
+    cells = [Cell(body.quantity, body.subscription_tags)]
+    if body.by_attributes is not None:
+        cells = [Cell(each.quantity, each.attributes) for each in body.by_attributes]
+        if exact_total([cell.quantity for cell in cells]) != body.quantity:
+            raise QuantitiesDiffer(
+                "the quantities by attribute do not add up to the quantity",
+                faults=[Fault("/by_attributes", f"must add up to {body.quantity:f}")],
+            )
+    with under("/charge"):
+        priced = price(charge, body.quantity, body.currency, discounts=discounts, cells=cells)
     return PricePreviewRead(
         total=MoneyModel.of(Money(priced.total, priced.currency)), lines=[priced_line(line) for line in priced.lines]
     )

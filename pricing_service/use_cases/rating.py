@@ -20,19 +20,18 @@ from pricing_service import queries
 from pricing_service.domain import rating as domain
 from pricing_service.domain.meters import ADDITIVE
 from pricing_service.domain.periods import Period
-from pricing_service.domain.plan import PlanVersion
-from pricing_service.domain.rating import Holding, RatedLine, Window
-from pricing_service.domain.statement import StatementState
+from pricing_service.domain.prices import Cell, Matrix
+from pricing_service.domain.rating import RatedLine, Window
+from pricing_service.domain.statement import Billed, LineKey, StatementState
 from pricing_service.schemas.statements import RatingRunCreate
 from pricing_service.tables import (
     KnownSubscription,
-    PricePlan,
-    ServiceCost,
     Statement,
     StatementLine,
     UsageEvent,
 )
-from pricing_service.use_cases.charges import UnitCostUnknown, follows_unit_cost, parts_document, plan_version
+from pricing_service.use_cases.charges import parts_document
+from pricing_service.use_cases.holdings import Subject, subjects
 from pricing_service.work import jobs
 from services.db.chassis_tables import Job
 from services.db.database import AlreadyThere
@@ -45,6 +44,7 @@ from services.work import JobRun
 ZERO = Decimal(0)
 KEPT_UNPRICED = 200
 _ATTEMPTS = 3
+_WindowKey = tuple[UUID, str, tuple[date, date]]  # subscription, meter, half-open days
 
 
 async def start_rating(session: AsyncSession, body: RatingRunCreate) -> Job:
@@ -132,36 +132,36 @@ def _added(so_far: dict[str, Any], unit: UUID, rated: _Rated) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """A subscription with what prices it."""
-
-    subscription: KnownSubscription
-    versions: Sequence[PlanVersion]
-    cost: ServiceCost | None
-
-
 async def rate_unit(session: AsyncSession, period: Period, unit: UUID) -> _Rated:
-    """Replace the unit's drafts of the period by what is not yet on an issued statement."""
+    """Replace the unit's drafts of the period by what is not yet billed of it, and of the next one in advance."""
     await _drop_drafts(session, period, unit)
     result = _Rated()
-    by_currency: dict[str, list[_Subject]] = {}
-    for subject in await _subjects(session, period, unit, result):
-        by_currency.setdefault(subject.versions[0].currency, []).append(subject)
-    before = await queries.billed_before(session, unit, period)
+    by_currency: dict[str, list[Subject]] = {}
+    found, unpriced = await subjects(session, period, await queries.chargeable_subscriptions(session, unit, period))
+    result.unpriced += [_unpriced(each.subscription_id, each.reason) for each in unpriced]
+    for subject in found:
+        by_currency.setdefault(subject.currency, []).append(subject)
+    following = (await queries.fiscal_calendar(session)).next(period)
+    before = await queries.billed_before(session, unit, period, period)
+    ahead = await queries.billed_before(session, unit, following, period)
     sequence = 1 + (await session.scalar(_last_sequence(period, unit)) or 0)
-    for currency, subjects in sorted(by_currency.items()):
+    for currency, of_currency in sorted(by_currency.items()):
         statement_id = uuid7()
-        await _stamp(session, statement_id, unit, period, {s.subscription.offering_id for s in subjects})
+        await _stamp(session, statement_id, unit, period, {s.subscription.offering_id for s in of_currency})
         metered = await queries.metered_by_day(session, unit, period)
-        windowed = await _metered_in_windows(session, unit, period, subjects)
+        windowed = await _metered_in_windows(session, unit, period, of_currency)
+        cells = await _cells(session, unit, period, of_currency)
         lines: list[StatementLine] = []
-        for subject in subjects:
-            days = metered.get(subject.subscription.id, {})
-            rated, unpriced = _rate(period, subject, days, windowed, before.get(subject.subscription.id, {}))
-            lines += [_line(statement_id, subject, line) for line in rated]
-            result.unpriced += unpriced
-            await _unstamp_days(session, statement_id, subject.subscription.id, unpriced)
+        for subject in of_currency:
+            id_ = subject.subscription.id
+            usage = _Usage(metered.get(id_, {}), windowed, cells)
+            rated, left = await _rate(session, period, subject, usage, before.get(id_, {}))
+            lines += [_line(statement_id, period, subject, line) for line in rated]
+            windows = domain.windows(following, subject.holding, subject.plans)
+            advance = domain.rate_in_advance(following, subject.holding, windows, ahead.get(id_, {}))
+            lines += [_line(statement_id, following, subject, line) for line in advance]
+            result.unpriced += left
+            await _unstamp_days(session, statement_id, id_, left)
         if not lines:
             await _unstamp(session, statement_id)
             continue
@@ -205,90 +205,100 @@ def _last_sequence(period: Period, unit: UUID) -> Any:
     )
 
 
-async def _subjects(session: AsyncSession, period: Period, unit: UUID, result: _Rated) -> list[_Subject]:
-    """The unit's subscriptions with their plans; what has no price is noted in the result."""
-    plans: dict[UUID, list[PricePlan]] = {}
-    costs: dict[UUID, ServiceCost | None] = {}
-    subjects: list[_Subject] = []
-    for subscription in await queries.chargeable_subscriptions(session, unit, period):
-        offering_id, service_id = subscription.offering_id, subscription.service_id
-        if offering_id not in plans:
-            plans[offering_id] = await queries.plans_of(session, offering_id)
-        if service_id not in costs:
-            costs[service_id] = await queries.latest_service_cost(session, service_id, period)
-        rows, cost = plans[offering_id], costs[service_id]
-        if not rows:
-            result.unpriced.append(_unpriced(subscription.id, f"offering {offering_id} has no price plan"))
-            continue
-        try:
-            versions = [
-                plan_version(row, service_unit_cost=cost.unit_cost if cost and follows_unit_cost(row) else None)
-                for row in rows
-            ]
-        except UnitCostUnknown as refusal:
-            result.unpriced.append(_unpriced(subscription.id, refusal.detail))
-            continue
-        subjects.append(_Subject(subscription, versions, cost))
-    return subjects
-
-
-def _holding(subscription: KnownSubscription) -> Holding:
-    return Holding(subscription.id, subscription.quantity, subscription.activated_at, subscription.ended_at)
-
-
 async def _metered_in_windows(
-    session: AsyncSession, unit: UUID, period: Period, subjects: Sequence[_Subject]
-) -> dict[tuple[UUID, str, date], Decimal]:
-    """Quantities of meters whose days do not add up (maximum, latest, distinct values), by the window's first day."""
+    session: AsyncSession, unit: UUID, period: Period, subjects: Sequence[Subject]
+) -> dict[_WindowKey, Decimal]:
+    """Quantities of meters whose days do not add up (maximum, latest, distinct values), by window."""
     aggregated = await queries.aggregations(session)
     whole = {key for key, aggregation in aggregated.items() if aggregation not in ADDITIVE}
     wanted: dict[tuple[date, date], set[str]] = {}
     for subject in subjects:
-        for window in domain.windows(period, _holding(subject.subscription), subject.versions):
+        for window in domain.windows(period, subject.holding, subject.plans):
             if meters := whole & {charge.meter for charge in window.plan.charges if charge.meter is not None}:
                 wanted.setdefault((window.start, window.end), set()).update(meters)
     of_unit = select(KnownSubscription.id).where(KnownSubscription.business_unit_id == unit)
     of = and_(queries.on_statements(), UsageEvent.subscription_id.in_(of_unit))
     found = {
-        (subject.subscription.id, meter, days[0]): ZERO
+        (subject.subscription.id, meter, days): ZERO
         for subject in subjects
         for days, meters in wanted.items()
         for meter in meters
     }
     for days, meters in wanted.items():
         metered = await queries.metered_quantities(session, of, days, aggregated, meters=meters)
-        found |= {(subscription, meter, days[0]): each[()] for (subscription, meter), each in metered.items()}
+        found |= {(subscription, meter, days): each[()] for (subscription, meter), each in metered.items()}
     return found
 
 
-def _rate(
+@dataclass(frozen=True, slots=True)
+class _Usage:
+    """What was metered of one subscription by day, and of all in windows and by attributes where days do not do."""
+
+    days: Mapping[tuple[str, date], Decimal]
+    windowed: Mapping[_WindowKey, Decimal]
+    cells: Mapping[_WindowKey, Sequence[Cell]]
+
+
+async def _cells(
+    session: AsyncSession, unit: UUID, period: Period, subjects: Sequence[Subject]
+) -> dict[_WindowKey, list[Cell]]:
+    """Quantities by attributes, for the charges that price by them, by window."""
+    wanted: dict[tuple[date, date], set[str]] = {}
+    for subject in subjects:
+        for window in domain.windows(period, subject.holding, subject.plans):
+            priced = (charge for charge in window.plan.charges if isinstance(charge.charge.model, Matrix))
+            if meters := {charge.meter for charge in priced if charge.meter is not None}:
+                wanted.setdefault((window.start, window.end), set()).update(meters)
+    if not wanted:
+        return {}
+    aggregated = await queries.aggregations(session)
+    of_unit = select(KnownSubscription.id).where(KnownSubscription.business_unit_id == unit)
+    of = and_(queries.on_statements(), UsageEvent.subscription_id.in_(of_unit))
+    found: dict[_WindowKey, list[Cell]] = {}
+    for days, meters in wanted.items():
+        metered = await queries.metered_quantities(session, of, days, aggregated, meters=meters, by_attributes=True)
+        for (subscription, meter), by in metered.items():
+            found[subscription, meter, days] = [Cell(quantity, dict(pairs)) for pairs, quantity in by.items()]
+    return found
+
+
+async def _rate(
+    session: AsyncSession,
     period: Period,
-    subject: _Subject,
-    days: Mapping[tuple[str, date], Decimal],
-    windowed: Mapping[tuple[UUID, str, date], Decimal],
-    before: Mapping[Any, Any],
+    subject: Subject,
+    usage: _Usage,
+    before: Mapping[LineKey, Billed],
 ) -> tuple[list[RatedLine], list[dict[str, str]]]:
-    subscription = subject.subscription
-    holding = _holding(subscription)
-    windows = domain.windows(period, holding, subject.versions)
+    subscription, holding = subject.subscription, subject.holding
+    windows = domain.windows(period, holding, subject.plans)
+    term = domain.ending_term(period, holding, windows)
+    earlier = ZERO if term is None else await queries.billed_in_term(session, subscription.id, *term, but=period)
 
     def metered(window: Window, meter: str) -> Decimal:
-        whole = windowed.get((subscription.id, meter, window.start))
+        whole = usage.windowed.get((subscription.id, meter, (window.start, window.end)))
         if whole is not None:
             return whole
         return exact_total(
-            [quantity for (name, day), quantity in days.items() if name == meter and window.start <= day < window.end]
+            [
+                quantity
+                for (name, day), quantity in usage.days.items()
+                if name == meter and window.start <= day < window.end
+            ]
         )
 
-    lines = domain.rate(period, holding, windows, metered, before)
+    def cells(window: Window, meter: str) -> Sequence[Cell]:
+        return usage.cells.get((subscription.id, meter, (window.start, window.end)), ())
+
+    rated = domain.rate(period, holding, windows, metered, before, cells=cells, earlier_in_term=earlier)
     unpriced = [
         _unpriced(subscription.id, f"meter {meter!r} has no price on {day}", meter=meter, day=str(day))
-        for meter, day in sorted(days)
+        for meter, day in sorted(usage.days)
         if not any(_prices(window, meter, day) for window in windows)
     ]
+    unpriced += [_unpriced(subscription.id, each.reason) for each in rated.unpriced]
     if not windows and subscription.activated_at < period.end:
         unpriced.append(_unpriced(subscription.id, f"no price plan is in force in {period}"))
-    return lines, unpriced
+    return rated.lines, unpriced
 
 
 def _prices(window: Window, meter: str, day: date) -> bool:
@@ -347,16 +357,18 @@ async def _unstamp_days(
             )
 
 
-def _line(statement_id: UUID, subject: _Subject, line: RatedLine) -> StatementLine:
+def _line(statement_id: UUID, service_period: Period, subject: Subject, line: RatedLine) -> StatementLine:
     window, subscription = line.window, subject.subscription
     metered = window is not None and line.meter is not None
+    offering_id = subscription.offering_id if window is None else window.stretch.offering_id
+    cost = subject.costs.get(offering_id)
     return StatementLine(
         id=uuid7(),
         statement_id=statement_id,
         position=0,
         subscription_id=subscription.id,
-        offering_id=subscription.offering_id,
-        service_id=subscription.service_id,
+        offering_id=offering_id,
+        service_id=subject.services.get(offering_id, subscription.service_id),
         demand_id=subscription.demand_id,
         charge=line.key.charge_key,
         name=line.name,
@@ -368,12 +380,14 @@ def _line(statement_id: UUID, subject: _Subject, line: RatedLine) -> StatementLi
         unit_price=line.unit_price,
         formula=line.formula,
         amount=line.amount,
-        currency=subject.versions[0].currency,
+        currency=subject.currency,
         parts=parts_document(line.parts),
+        service_period=str(service_period),
         split_start=line.key.split_start,
+        split_end=window.split.end if window else None,
         usage_from=window.start if metered and window else None,
         usage_until=window.end if metered and window else None,
         price_plan_id=window.plan.id if window else None,
         plan_version=window.plan.version if window else None,
-        allocation_run_id=subject.cost.allocation_run_id if subject.cost else None,
+        allocation_run_id=cost.allocation_run_id if cost else None,
     )

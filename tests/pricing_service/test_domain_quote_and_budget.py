@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pricing_service.domain import plan, quote
 from pricing_service.domain.budget import Balance, BudgetAnswer, BudgetExceeded
-from pricing_service.domain.plan import ChargesWrong, PlanCharge, PlanVersion, Recurrence
+from pricing_service.domain.plan import ChargeRules, ChargesWrong, PlanCharge, PlanVersion, Recurrence
 from pricing_service.domain.prices import Charge, Flat, PerUnit
 from pricing_service.domain.quote import (
     QuoteNotAcceptable,
@@ -96,9 +96,9 @@ def test_charges_that_contradict_each_other_are_named() -> None:
     with pytest.raises(ChargesWrong) as caught:
         plan.check_charges(
             [
-                ("a", Recurrence.USAGE, None),
-                ("a", Recurrence.MONTH, "hours"),
-                ("b", Recurrence.USAGE, "hours"),
+                ChargeRules("a", Recurrence.USAGE),
+                ChargeRules("a", Recurrence.MONTH, "hours"),
+                ChargeRules("b", Recurrence.USAGE, "hours"),
             ]
         )
     assert [fault.pointer for fault in caught.value.faults] == [

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricing_service.domain.calendar import FiscalCalendar
+from pricing_service.domain.history import Holding
 from pricing_service.domain.plan import PlanCharge, PlanVersion, Recurrence
 from pricing_service.domain.prices import Charge, Flat, Graduated, PerUnit, Tier
-from pricing_service.domain.rating import Holding, RatedLine, Window, rate, windows
+from pricing_service.domain.rating import RatedLine, Window, rate, windows
 from pricing_service.domain.statement import (
     Billed,
     LineKey,
@@ -26,6 +27,8 @@ from services.money import exact_total
 D = Decimal
 
 NOVEMBER = FiscalCalendar().parse("2026-11")
+
+OFFERING = UUID(int=7)
 
 
 def at(text: str) -> datetime:
@@ -43,7 +46,8 @@ def plan(number: int, effective_from: str, *charges: PlanCharge) -> PlanVersion:
 
 
 def holding(active_from: str, active_until: str | None = None) -> Holding:
-    return Holding(UUID(int=9), D(4), at(active_from), None if active_until is None else at(active_until))
+    until = None if active_until is None else at(active_until)
+    return Holding.unchanged(UUID(int=9), D(4), at(active_from), until, OFFERING)
 
 
 Event = tuple[datetime, D]
@@ -62,7 +66,7 @@ def rated(
     events: Sequence[Event] = (),
     before: dict[LineKey, Billed] | None = None,
 ) -> list[RatedLine]:
-    return rate(NOVEMBER, who, windows(NOVEMBER, who, plans), meter(events), before or {})
+    return rate(NOVEMBER, who, windows(NOVEMBER, who, {OFFERING: plans}), meter(events), before or {}).lines
 
 
 def bill(before: dict[LineKey, Billed], lines: Sequence[RatedLine], sequence: int) -> None:
@@ -93,8 +97,8 @@ def test_a_price_change_splits_the_period() -> None:
 
 def test_days_before_the_first_version_have_no_price() -> None:
     who = holding("2026-11-01")
-    assert [w.split.start.day for w in windows(NOVEMBER, who, [plan(1, "2026-11-11", SERVER)])] == [11]
-    assert windows(NOVEMBER, who, [plan(1, "2026-12-01", SERVER)]) == []
+    assert [w.split.start.day for w in windows(NOVEMBER, who, {OFFERING: [plan(1, "2026-11-11", SERVER)]})] == [11]
+    assert windows(NOVEMBER, who, {OFFERING: [plan(1, "2026-12-01", SERVER)]}) == []
 
 
 def test_usage_outside_the_active_days_is_not_lost() -> None:

@@ -1,15 +1,18 @@
 """A charge: one price model with an optional minimum and maximum, priced into lines.
 
-One charge is one line. Where the line stays below the minimum, a second line trues it up, so that both add
-up to the minimum; what exceeds the maximum is cut off within the line. `Split` says which share of the full
-price is due: a recurring charge prorates as a whole, a usage charge only in its fees, its minimum and its
-maximum; tier bounds never prorate.
+One charge is one line. In this order: the model's price, its share of the period, the discounts as listed, the
+maximum (what exceeds it is cut off within the line), rounding; then, where all that stays below the minimum, a
+second line trues it up, so that together they make the minimum. A discount with a line of its own takes what it
+takes off a line further down. `Split` says which share of the full price is due: a recurring charge prorates as a
+whole, a usage charge only in its fees, its minimum and its maximum; tier bounds never prorate.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 
+from pricing_service.domain.prices.discount import Discount
 from pricing_service.domain.prices.line import (
     ZERO,
     Line,
@@ -21,6 +24,7 @@ from pricing_service.domain.prices.line import (
     plain,
     refuse_negative,
 )
+from pricing_service.domain.prices.matrix import Cell, Matrix
 from services.errors import Fault, Invalid
 from services.money import EXACT, exact_total, exponent, round_amount
 
@@ -34,11 +38,15 @@ class MinimumAboveMaximum(Invalid): ...
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The share of the full price that is due, 0 ≤ share ≤ 1, with its reason ("21/30 days") for the formula."""
+    """The share of the full price that is due, 0 ≤ share ≤ 1, with its reason ("21/30 days") for the formula.
+
+    `days` is the share of the days alone: a suspension lowers what is due, but not the maximum.
+    """
 
     share: Fraction = Fraction(1)
     reason: str = ""
     units_too: bool = True  # False for usage: its quantity already is that of the split
+    days: Fraction | None = None
 
 
 WHOLE = Split()
@@ -69,11 +77,19 @@ class PricedCharge:
         return exact_total([line.amount for line in self.lines])
 
 
-def price(charge: Charge, quantity: Decimal, currency: str, split: Split = WHOLE) -> PricedCharge:
-    """Price `quantity` (≥ 0) into one line, and a true-up line where the minimum asks for it.
+def price(
+    charge: Charge,
+    quantity: Decimal,
+    currency: str,
+    split: Split = WHOLE,
+    *,
+    discounts: Sequence[Discount] = (),
+    cells: Sequence[Cell] | None = None,
+) -> PricedCharge:
+    """Price `quantity` (≥ 0) into one line, one for each discount that has its own, and a true-up line.
 
-    Amounts have the currency's exponent; every line's parts add up to its amount exactly.
-    Raises NegativeQuantity and UnknownCurrency.
+    Amounts have the currency's exponent; every line's parts add up to its amount exactly. `cells` is the quantity by
+    the attributes that a matrix asks for. Raises NegativeQuantity, UnknownCurrency and NoMatrixRow.
     """
     exponent(currency)
     if quantity < 0:
@@ -81,7 +97,11 @@ def price(charge: Charge, quantity: Decimal, currency: str, split: Split = WHOLE
             f"quantity must not be negative, but is {plain(quantity)}",
             faults=[Fault("/quantity", "must not be negative")],
         )
-    priced = charge.model.priced(quantity)
+    priced = (
+        charge.model.priced(quantity)
+        if cells is None or not isinstance(charge.model, Matrix)
+        else charge.model.priced_cells(cells)
+    )
     full = exact_total([part.amount for part in priced.parts])
     fees = exact_total([part.flat_fee for part in priced.parts])
     due = Fraction(full) * split.share if split.units_too else Fraction(full) - Fraction(fees) * (1 - split.share)
@@ -90,27 +110,59 @@ def price(charge: Charge, quantity: Decimal, currency: str, split: Split = WHOLE
     if split.share != 1 and due != full:
         formula = f"({formula}) × {split.reason}" if split.units_too else f"{formula}, fees × {split.reason}"
         parts.append(Part(PartKind.PRORATION, split.reason, to_places(due - Fraction(full), PRORATION_PLACES)))
-    if charge.maximum is not None and due > (most := Fraction(charge.maximum) * split.share):
-        formula = f"min({formula}, {plain(to_places(most, PRORATION_PLACES))})"
-        label = f"capped at {plain(to_places(most, PRORATION_PLACES))}"
-        parts.append(Part(PartKind.CAP, label, to_places(most - due, PRORATION_PLACES)))
-        due = most
-    line = _rounded(LineKind.CHARGE, quantity, priced.unit_price, formula, due, parts, currency)
-    if charge.minimum is None:
-        return PricedCharge((line,), currency)
-    least = Fraction(charge.minimum) * split.share
-    missing = least - Fraction(line.amount)
+    left, apart = due, list[tuple[Discount, Fraction]]()
+    for discount in discounts:
+        off = discount.off(left, split.share)
+        left -= off
+        if discount.own_line:
+            apart.append((discount, off))
+        elif off:
+            due -= off
+            formula = _discounted(formula, discount, off, split)
+            parts.append(Part(PartKind.DISCOUNT, discount.label, to_places(-off, PRORATION_PLACES)))
+    limit = split.share if split.days is None else split.days
+    if charge.maximum is not None and limit and left > (most := Fraction(charge.maximum) * limit):
+        shown = plain(to_places(most, PRORATION_PLACES))
+        formula = f"min({formula}, {shown})" if due == left else f"{formula} − what exceeds {shown} after discounts"
+        parts.append(Part(PartKind.CAP, f"capped at {shown}", to_places(most - left, PRORATION_PLACES)))
+        due -= left - most
+    amount = round_fraction(due, currency)
+    lines = [rounded_line(LineKind.CHARGE, quantity, priced.unit_price, formula, due, parts, currency, amount)]
+    for discount, off in apart:
+        due -= off
+        # Rounded so that the lines add up to the rounded rest: a discount never takes more than there is.
+        taken, amount = EXACT.subtract(round_fraction(due, currency), amount), round_fraction(due, currency)
+        part = Part(PartKind.DISCOUNT, discount.label, to_places(-off, PRORATION_PLACES))
+        lines.append(
+            rounded_line(
+                LineKind.DISCOUNT, Decimal(1), None, discount.label, -off, [part], currency, taken, discount.key
+            )
+        )
+    if charge.minimum is not None:
+        true_up = true_up_line(LineKind.TRUE_UP, Fraction(charge.minimum) * split.share, amount, currency)
+        if true_up is not None:
+            lines.append(true_up)
+    return PricedCharge(tuple(lines), currency)
+
+
+def _discounted(formula: str, discount: Discount, off: Fraction, split: Split) -> str:
+    if discount.percentage is not None:
+        return f"({formula}) × (1 − {plain(discount.percentage)} %)"
+    return f"{formula} − {plain(to_places(off, PRORATION_PLACES))}"
+
+
+def true_up_line(kind: LineKind, least: Fraction, amount: Decimal, currency: str) -> Line | None:
+    """What `amount` misses to a minimum, as a line; None where nothing is."""
+    missing = least - Fraction(amount)
     if missing <= 0 or round_fraction(missing, currency) == 0:
-        return PricedCharge((line,), currency)
+        return None
     shown = plain(to_places(least, PRORATION_PLACES))
     part = Part(PartKind.TRUE_UP, f"missing to the minimum of {shown}", to_places(missing, PRORATION_PLACES))
-    true_up = _rounded(
-        LineKind.TRUE_UP, Decimal(1), None, f"minimum {shown} − {plain(line.amount)}", missing, [part], currency
-    )
-    return PricedCharge((line, true_up), currency)
+    formula = f"minimum {shown} − {plain(amount)}"
+    return rounded_line(kind, Decimal(1), None, formula, missing, [part], currency, round_fraction(missing, currency))
 
 
-def _rounded(
+def rounded_line(
     kind: LineKind,
     quantity: Decimal,
     unit_price: Decimal | None,
@@ -118,8 +170,9 @@ def _rounded(
     due: Fraction,
     parts: list[Part],
     currency: str,
+    amount: Decimal,
+    discount: str | None = None,
 ) -> Line:
-    amount = round_fraction(due, currency)
     shown = plain(to_places(due, PRORATION_PLACES))
     told = f"{formula} = {shown}" if formula != shown else formula
     if Fraction(amount) != due:
@@ -127,7 +180,7 @@ def _rounded(
     rest = EXACT.subtract(amount, exact_total([part.amount for part in parts]))
     if rest:
         parts = [*parts, Part(PartKind.ROUNDING, f"rounded half-even to {amount:f}", rest)]
-    return Line(kind, quantity, unit_price, f"{told} {currency}", amount, currency, tuple(parts))
+    return Line(kind, quantity, unit_price, f"{told} {currency}", amount, currency, tuple(parts), discount)
 
 
 def to_places(number: Fraction, places: int) -> Decimal:

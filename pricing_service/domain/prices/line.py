@@ -26,6 +26,7 @@ class PartKind(StrEnum):
     TIER = "tier"  # a tier's slice and its flat fee
     TRUE_UP = "true_up"  # what is missing to the minimum
     CAP = "cap"  # what exceeds the maximum, negative
+    DISCOUNT = "discount"  # what is taken off, negative
     PRORATION = "proration"  # the share of the period that is not charged, negative
     ROUNDING = "rounding"  # to the currency's exponent
     BILLED_BEFORE = "billed_before"  # what an issued statement already holds, negative
@@ -55,6 +56,10 @@ class Priced:
 class LineKind(StrEnum):
     CHARGE = "charge"
     TRUE_UP = "true_up"
+    DISCOUNT = "discount"  # of a charge, on a line of its own
+    PLAN_DISCOUNT = "plan_discount"  # of all charges of the plan together
+    PLAN_TRUE_UP = "plan_true_up"
+    PLAN_CAP = "plan_cap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Line:
     amount: Decimal
     currency: str
     parts: tuple[Part, ...]
+    discount: str | None = None  # the discount's key, where the line is one
 
 
 class PriceModel(Protocol):
