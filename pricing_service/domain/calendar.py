@@ -80,8 +80,7 @@ class FiscalCalendar:
         return self.of_day(moment.astimezone(self.zone).date())
 
     def of_day(self, day: date) -> Period:
-        named = day.year + (1 if self.year_named_by is YearName.END else 0)
-        for year in (named, named - 1, named + 1):
+        for year in (day.year, day.year + 1, day.year - 1):  # a week may begin or end a fiscal year across New Year
             for period in self.periods_of_year(year):
                 if period.first_day <= day < period.end_day:
                     return period

@@ -41,6 +41,68 @@ def upgrade() -> None:
     )
     op.create_index("ix_exchange_rate_day", "exchange_rate", ["day"])
 
+    op.create_table(
+        "accrual",
+        sa.Column("period", sa.String(), nullable=False),
+        sa.Column("reverses_in", sa.String(), nullable=False),
+        sa.Column("reversal_id", sa.Uuid(), nullable=False),
+        sa.Column("expected_from", sa.String(), nullable=True),
+        sa.Column("amount", ExactDecimal(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("dimensions", JsonDocument, nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("reversed_early_at", UtcInstant(), nullable=True),
+        sa.Column("reversal_reason", sa.String(), nullable=True),
+        *_from_outside(),
+        *_aggregate("accrual"),
+    )
+    op.create_index("ix_accrual_period", "accrual", ["period"])
+    op.create_table(
+        "amortisation_schedule",
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("amount", ExactDecimal(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("method", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("first_period", sa.String(), nullable=False),
+        sa.Column("last_period", sa.String(), nullable=False),
+        sa.Column("first_day", sa.Date(), nullable=False),
+        sa.Column("last_day", sa.Date(), nullable=False),
+        sa.Column("description", sa.String(), nullable=False),
+        sa.Column("dimensions", JsonDocument, nullable=False),
+        sa.Column("retired_in", sa.String(), nullable=True),
+        sa.Column("write_off_id", sa.Uuid(), nullable=True),
+        sa.Column("written_off", ExactDecimal(), nullable=True),
+        sa.Column("retirement_reason", sa.String(), nullable=True),
+        *_from_outside(),
+        *_aggregate("amortisation_schedule"),
+    )
+    op.create_table(
+        "cost_entry",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("period", sa.String(), nullable=False),
+        sa.Column("amount", ExactDecimal(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("lines", JsonDocument, nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("corrects", JsonDocument, nullable=True),
+        sa.Column("reverses", sa.Uuid(), nullable=True),
+        sa.Column("reversed_by", sa.Uuid(), nullable=True),
+        *_from_outside(),
+        *_aggregate("cost_entry"),
+    )
+    op.create_index("ix_cost_entry_period", "cost_entry", ["period"])
+    for table in ("accrual", "amortisation_schedule", "cost_entry"):
+        op.create_index(f"ix_{table}_external", table, ["external_system", "external_id"], unique=True)
+
+
+def _from_outside() -> list[sa.schema.SchemaItem]:
+    return [
+        sa.Column("external_system", sa.String(), nullable=True),
+        sa.Column("external_id", sa.String(), nullable=True),
+        sa.Column("content_sha256", sa.String(), nullable=False),
+    ]
+
 
 def _aggregate(table: str) -> list[sa.schema.SchemaItem]:
     return [
@@ -90,7 +152,8 @@ def _put_the_calendar_there() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("exchange_rate")
+    for table in ("cost_entry", "amortisation_schedule", "accrual", "exchange_rate"):
+        op.drop_table(table)
     with op.batch_alter_table("period_state") as batch:
         batch.drop_column("reason")
         batch.drop_column("reopened_at")

@@ -17,7 +17,7 @@ def _this_age(day: datetime.date) -> datetime.date:
     return day
 
 
-Date = Annotated[datetime.date, AfterValidator(_this_age)]
+RateDate = Annotated[datetime.date, AfterValidator(_this_age)]
 
 
 class ExchangeRateCreate(Body):
@@ -27,7 +27,7 @@ class ExchangeRateCreate(Body):
     base: CurrencyCode
     quote: CurrencyCode
     rate: Number = Field(description="Above zero, with all its digits", examples=["1.0832"])
-    date: Date = Field(description="From which day on it counts, until the next one", examples=["2026-10-31"])
+    date: RateDate = Field(description="From which day on it counts, until the next one", examples=["2026-10-31"])
     source: Name = Field(description="Who says so", examples=["ECB"])
 
 

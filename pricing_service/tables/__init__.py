@@ -4,6 +4,7 @@
 |---|---|
 | calendar | fiscal_calendar: one row, also the lock of the books; period_state: what was closed |
 | costs | cost_import, cost_import_fault, cost_row: charges, file by file; cost_snapshot: which of them count |
+| entries | accrual, amortisation_schedule, cost_entry: costs that no file brings |
 | exchange | exchange_rate: what a currency is worth, by type and day |
 | allocation | cost_pool, service_volume; allocation_run, allocation_pool, allocation_share, service_cost, unit_cost |
 | prices | price_plan: immutable versions; priced_offering: the offering whose price changed |
@@ -27,6 +28,7 @@ from pricing_service.tables.base import Base
 from pricing_service.tables.budgets import Budget, Reservation
 from pricing_service.tables.calendar import FiscalCalendarRow, PeriodState
 from pricing_service.tables.costs import CostDelivery, CostImport, CostImportFault, CostRow, CostSnapshot
+from pricing_service.tables.entries import Accrual, AmortisationSchedule, CostEntry
 from pricing_service.tables.exchange import ExchangeRate
 from pricing_service.tables.known import KnownOffering, KnownService, KnownSubscription, KnownUnitTags, SubscriptionStep
 from pricing_service.tables.prices import PricedOffering, PricePlan
@@ -35,12 +37,15 @@ from pricing_service.tables.statements import Statement, StatementLine
 from pricing_service.tables.usage import Meter, UsageCorrection, UsageEvent, UsagePolicy, UsageRejection
 
 __all__ = [
+    "Accrual",
     "AllocationPool",
     "AllocationRun",
     "AllocationShare",
+    "AmortisationSchedule",
     "Base",
     "Budget",
     "CostDelivery",
+    "CostEntry",
     "CostImport",
     "CostImportFault",
     "CostPool",
