@@ -56,7 +56,9 @@ class BudgetSeen(EventSeen):
 
 
 class QuoteSeen(EventSeen):
-    demand_id: UUID
+    """A quote without a demand is one that an app asked pricing for: it is no concern of ours."""
+
+    demand_id: UUID | None
     offering_id: UUID
     quantity: Decimal
     total: AmountSeen
@@ -65,7 +67,7 @@ class QuoteSeen(EventSeen):
 
 
 class DemandOfQuoteSeen(EventSeen):
-    demand_id: UUID
+    demand_id: UUID | None
 
 
 @consumers.projection("itaas.catalog.offering.published.v1", KnownOffering)
@@ -80,6 +82,8 @@ async def know_offering(session: AsyncSession, event: Delivery[OfferingSeen], no
 @consumers.projection("itaas.pricing.quote.withdrawn.v1", KnownQuote)
 async def know_quote(session: AsyncSession, event: Delivery[QuoteSeen], now: datetime) -> None:
     quote = event.data
+    if quote.demand_id is None:
+        return
     await project(
         session,
         KnownQuote,
@@ -102,6 +106,8 @@ async def know_quote(session: AsyncSession, event: Delivery[QuoteSeen], now: dat
 @consumers.reaction("itaas.pricing.quote.expired.v1")
 @consumers.reaction("itaas.pricing.quote.withdrawn.v1")
 async def weigh_quote(session: AsyncSession, event: Delivery[DemandOfQuoteSeen], now: datetime) -> None:
+    if event.data.demand_id is None:
+        return
     demand = await session.get(Demand, event.data.demand_id, with_for_update=True)
     if demand is None:
         raise DemandNotFound(f"quote {event.subject} is for demand {event.data.demand_id}, which does not exist")

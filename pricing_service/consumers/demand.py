@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.consumers.group import consumers
 from pricing_service.schemas.numbers import Number
-from pricing_service.tables import KnownSubscription, KnownUnitTags, SubscriptionStep
+from pricing_service.tables import KnownDemand, KnownSubscription, KnownUnitTags, SubscriptionStep
 from pricing_service.use_cases import quotes
 from services.db.upsert import upsert
 from services.events import Delivery, EventSeen, project
@@ -90,7 +90,17 @@ class SubscriptionEndedSeen(EventSeen):
 @consumers.reaction("itaas.demand.subscription.ended.v1")
 async def release_reservation(session: AsyncSession, event: Delivery[SubscriptionEndedSeen], now: datetime) -> None:
     if event.data.demand_id is not None:
-        await quotes.release_ended(session, event.data.demand_id)
+        await quotes.release_ended(session, event.data.demand_id, now=now)
+
+
+class KnownDemandSeen(EventSeen):
+    business_unit_id: UUID
+    state: str
+
+
+@consumers.projection("itaas.demand.demand.*", KnownDemand)
+async def know_demand(session: AsyncSession, event: Delivery[KnownDemandSeen], now: datetime) -> None:
+    await project(session, KnownDemand, event, dict(event.data))
 
 
 class DemandProposedSeen(EventSeen):
@@ -106,8 +116,9 @@ async def issue_quote(session: AsyncSession, event: Delivery[DemandProposedSeen]
         business_unit_id=event.data.business_unit_id,
         offering_id=event.data.offering_id,
         quantity=event.data.quantity,
+        sequence=event.sequence,
     )
-    await quotes.issue_quote(session, proposal, now=now)
+    await quotes.quote_proposal(session, proposal, now=now)
 
 
 class DemandSeen(EventSeen):
@@ -118,4 +129,4 @@ class DemandSeen(EventSeen):
 @consumers.reaction("itaas.demand.demand.withdrawn.v1")
 @consumers.reaction("itaas.demand.demand.cancelled.v1")
 async def close_quotes(session: AsyncSession, event: Delivery[DemandSeen], now: datetime) -> None:
-    await quotes.close_quotes_of_demand(session, event.subject, f"the demand was {event.data.state}")
+    await quotes.close_quotes_of_demand(session, event.subject, f"the demand was {event.data.state}", now=now)

@@ -43,6 +43,9 @@ class QuoteNotExpired(Conflict): ...
 class QuoteNotSupersedable(Conflict): ...
 
 
+class QuoteNotReleasable(Conflict): ...
+
+
 def accept(state: QuoteState, *, valid_until: datetime, now: datetime) -> QuoteState:
     """The state after acceptance. Raises QuoteNotAcceptable."""
     if QuoteState.ACCEPTED not in NEXT.get(state, frozenset()):
@@ -69,6 +72,16 @@ def supersede(state: QuoteState, *, subscribed: bool) -> QuoteState:
     if subscribed:
         raise QuoteNotSupersedable("there is a subscription of its demand already")
     return QuoteState.WITHDRAWN
+
+
+def release(state: QuoteState, *, has_demand: bool, has_ended: bool) -> None:
+    """Raises QuoteNotReleasable unless the quote holds money that no demand of its own will ever give back."""
+    if state is not QuoteState.ACCEPTED:
+        raise QuoteNotReleasable(f"the quote is {state}, only an accepted quote holds money")
+    if has_demand:
+        raise QuoteNotReleasable("the quote has a demand: its end, or that of its subscription, releases")
+    if has_ended:
+        raise QuoteNotReleasable("what the quote held is released already")
 
 
 def expire(state: QuoteState, *, valid_until: datetime, now: datetime) -> QuoteState:

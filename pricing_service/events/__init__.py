@@ -7,6 +7,7 @@ from pricing_service.events.budgets import (
     BudgetRefused,
     BudgetReserved,
     BudgetState,
+    BudgetThresholdCrossed,
 )
 from pricing_service.events.periods import BillingPeriodClosed, BillingPeriodReopened
 from pricing_service.events.prices import PriceChanged, UnitCostPublished
@@ -40,6 +41,7 @@ __all__ = [
     "BudgetRefused",
     "BudgetReserved",
     "BudgetState",
+    "BudgetThresholdCrossed",
     "PriceChanged",
     "QuoteAccepted",
     "QuoteExpired",

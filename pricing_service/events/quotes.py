@@ -9,12 +9,21 @@ from pricing_service.events.examples import (
     OFFERING,
     PLAN,
     QUOTE,
+    SERVICE,
     UNIT,
     usd,
 )
 from pricing_service.events.part import Part
 from services.events import EventData, event_type
 from services.http import DecimalString, MoneyModel
+
+
+class RoundingData(Part):
+    """How `amount` was rounded, once: `difference` is what that added."""
+
+    mode: str
+    places: int
+    difference: DecimalString
 
 
 class QuoteLineData(Part):
@@ -26,6 +35,7 @@ class QuoteLineData(Part):
     unit_price: DecimalString | None
     formula: str
     amount: DecimalString
+    rounding: RoundingData | None = None
 
 
 class BudgetAnswerData(Part):
@@ -40,9 +50,10 @@ class QuoteState(EventData):
 
     id: UUID
     number: str
-    demand_id: UUID
+    demand_id: UUID | None
     business_unit_id: UUID
     offering_id: UUID
+    service_id: UUID | None = None
     price_plan_id: UUID
     plan_version: int
     state: str
@@ -56,6 +67,7 @@ class QuoteState(EventData):
     budget: BudgetAnswerData
     valid_until: datetime
     closed_reason: str | None = None
+    note: str | None = None
 
 
 _QUOTE_EXAMPLE: dict[str, Any] = {
@@ -64,6 +76,7 @@ _QUOTE_EXAMPLE: dict[str, Any] = {
     "demand_id": DEMAND,
     "business_unit_id": UNIT,
     "offering_id": OFFERING,
+    "service_id": SERVICE,
     "price_plan_id": PLAN,
     "plan_version": 1,
     "state": "open",
@@ -79,6 +92,7 @@ _QUOTE_EXAMPLE: dict[str, Any] = {
             "unit_price": "270",
             "formula": "(4 × 270) × 1/12 year = 90 USD",
             "amount": "90.00",
+            "rounding": {"mode": "half-even", "places": 2, "difference": "0"},
         }
     ],
     "one_off_lines": [],
@@ -88,10 +102,15 @@ _QUOTE_EXAMPLE: dict[str, Any] = {
     "budget": {"state": "enough", "available": usd("60000.00")},
     "valid_until": "2026-12-24T09:00:00Z",
     "closed_reason": None,
+    "note": None,
 }
 
 
-@event_type("itaas.pricing.quote.issued.v1", summary="A quote was issued for a demand", example=_QUOTE_EXAMPLE)
+@event_type(
+    "itaas.pricing.quote.issued.v1",
+    summary="A quote was issued, for a demand or as an app asked for it",
+    example=_QUOTE_EXAMPLE,
+)
 class QuoteIssued(QuoteState): ...
 
 

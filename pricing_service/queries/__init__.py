@@ -29,6 +29,7 @@ from pricing_service.queries.statements import (
     metered_by_day,
     next_chargeable_unit,
     plans_of,
+    runs_on,
     steps_of,
 )
 from pricing_service.queries.usage import Attributes, aggregations, in_days, metered_quantities, on_statements
@@ -63,5 +64,6 @@ __all__ = [
     "plans_of",
     "pooled_costs",
     "reporting_currency",
+    "runs_on",
     "steps_of",
 ]

@@ -44,6 +44,12 @@ async def is_subscribed(session: AsyncSession, demand_id: UUID) -> bool:
     return await session.scalar(found) is not None
 
 
+async def runs_on(session: AsyncSession, demand_id: UUID) -> bool:
+    """Whether a subscription of the demand is known that has not ended."""
+    running = select(KnownSubscription.id).where(KnownSubscription.demand_id == demand_id)
+    return await session.scalar(running.where(KnownSubscription.state != "ended").limit(1)) is not None
+
+
 async def next_chargeable_unit(session: AsyncSession, period: Period, after: UUID | None) -> UUID | None:
     """Business units one by one, in the order of their ids."""
     query = select(KnownSubscription.business_unit_id).where(chargeable(period))

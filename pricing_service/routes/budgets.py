@@ -5,23 +5,22 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from pricing_service.schemas.quotes import BudgetCreate, BudgetRead
+from pricing_service.schemas.budgets import BudgetCreate, BudgetDetail, BudgetRead
 from pricing_service.tables import Budget
 from pricing_service.use_cases import budgets
-from services.errors import NotFound
-from services.http import Api, Etag, Page, Paging, ReadSession, WriteSession, paginate
+from services.http import Api, Etag, Now, Page, Paging, ReadSession, WriteSession, paginate
 from services.identity import Principal, Role, UnitScope, may
 
 router = Api(prefix="/v1", tags=["Budgets"])
 Reader = Annotated[Principal, may(Role.CONSUMER, Role.DEMAND_LEADER, Role.APPROVER, Role.FINANCE)]
 
 
-@router.post("/budgets", response_model=BudgetRead, status_code=201, summary="Set a budget")
+@router.post("/budgets", status_code=201, summary="Set a budget")
 async def create_budget(
-    body: BudgetCreate, principal: Annotated[Principal, may(Role.FINANCE)], session: WriteSession, etag: Etag
-) -> Budget:
-    """What a business unit may spend in a fiscal year; one per currency."""
-    return etag(await budgets.create_budget(session, body))
+    body: BudgetCreate, principal: Annotated[Principal, may(Role.FINANCE)], session: WriteSession, now: Now, etag: Etag
+) -> BudgetDetail:
+    """What a business unit may spend in a fiscal year, for everything, a service or a portfolio node; by period."""
+    return await budgets.read_budget(session, etag(await budgets.create_budget(session, body, now=now)))
 
 
 @router.get("/budgets", response_model=Page[BudgetRead], summary="List budgets")
@@ -44,11 +43,9 @@ async def list_budgets(
     return await paginate(session, query, Budget.id, paging)
 
 
-@router.get("/budgets/{budget_id}", response_model=BudgetRead, summary="Read a budget")
-async def read_budget(budget_id: UUID, principal: Reader, units: UnitScope, session: ReadSession, etag: Etag) -> Budget:
-    """available = amount − reserved − actual."""
-    budget = await session.get(Budget, budget_id)
-    if budget is None:
-        raise NotFound(f"no budget {budget_id}")
-    units.require(budget.business_unit_id)
-    return etag(budget)
+@router.get("/budgets/{budget_id}", summary="Read a budget")
+async def read_budget(
+    budget_id: UUID, principal: Reader, units: UnitScope, session: ReadSession, etag: Etag
+) -> BudgetDetail:
+    """available = amount − reserved − actual, in total and in each period."""
+    return await budgets.read_budget(session, etag(await budgets.budget_in_sight(session, budget_id, units)))

@@ -1,19 +1,34 @@
-"""Quotes and budgets."""
+"""Quotes, and why each of their amounts is what it is."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from pricing_service.domain.quote import QuoteState
+from pricing_service.schemas.numbers import Instant, Quantity
 from services.http import Body, DecimalString, MoneyModel, Read
 
 
-def _not_negative(money: MoneyModel) -> MoneyModel:
-    if money.amount < 0:
-        raise ValueError("must not be negative")
-    return money
+class QuoteCreate(Body):
+    """What an app wants quoted. Without `valid_until` or `valid_days` the quote is valid for 30 days."""
+
+    business_unit_id: UUID
+    offering_id: UUID
+    quantity: Quantity
+    demand_id: UUID | None = Field(None, description="The quote answers this demand, in place of its open one")
+    valid_until: Instant | None = None
+    valid_days: int | None = Field(None, ge=1, le=366)
+    note: str | None = Field(None, min_length=1, max_length=500)
+
+
+class RoundingRead(Read):
+    """`amount` was rounded once, at the line's end; `difference` is what that added to the exact amount."""
+
+    mode: str
+    places: int
+    difference: DecimalString
 
 
 class QuoteLineRead(Read):
@@ -28,6 +43,7 @@ class QuoteLineRead(Read):
     unit_price: DecimalString | None = Field(description="Per month or year, as `recurring` says; null for tiers")
     formula: str
     amount: DecimalString = Field(description="Of one month; rounded once, half-even")
+    rounding: RoundingRead | None = Field(None, description="None on a quote that is older than this field")
 
 
 class BudgetAnswerRead(Read):
@@ -42,9 +58,10 @@ class QuoteRead(Read):
 
     id: UUID
     number: str
-    demand_id: UUID
+    demand_id: UUID | None = Field(description="None where an app asked without one")
     business_unit_id: UUID
     offering_id: UUID
+    service_id: UUID | None
     price_plan_id: UUID
     plan_version: int
     state: QuoteState
@@ -59,32 +76,10 @@ class QuoteRead(Read):
     budget: BudgetAnswerRead
     valid_until: datetime
     closed_reason: str | None
+    note: str | None
+    ended_at: datetime | None = Field(description="When what an accepted quote held was given back for good")
     created_at: datetime
 
 
 class QuoteWithdraw(Body):
     reason: str = Field(min_length=1, max_length=500)
-
-
-class BudgetCreate(Body):
-    """What a business unit may spend in a fiscal year (the calendar year, for now)."""
-
-    business_unit_id: UUID
-    fiscal_year: int = Field(ge=2000, le=2100)
-    amount: Annotated[MoneyModel, AfterValidator(_not_negative)]
-    hard: bool = Field(description="A hard budget refuses what it cannot cover; a soft one only shows it")
-
-
-class BudgetRead(Read):
-    """available = amount − reserved − actual."""
-
-    id: UUID
-    business_unit_id: UUID
-    fiscal_year: int
-    currency: str
-    amount: DecimalString
-    reserved: DecimalString
-    actual: DecimalString
-    available: DecimalString
-    hard: bool
-    created_at: datetime

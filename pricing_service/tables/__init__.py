@@ -8,10 +8,11 @@
 | exchange | exchange_rate: what a currency is worth, by type and day |
 | allocation | cost_pool, service_volume; allocation_run, allocation_pool, allocation_share, service_cost, unit_cost |
 | prices | price_plan: immutable versions; priced_offering: the offering whose price changed |
-| quotes, budgets | quote, quote_counter; budget, reservation: offers, and the money held for them |
+| quotes | quote, quote_counter: offers |
+| budgets | budget, budget_entry, reservation, budget_transfer: the money for them, and what moved it |
 | usage | meter, usage_event, usage_correction: what was metered; usage_policy, usage_rejection |
 | statements | statement, statement_line: what is charged |
-| known | known_service, known_offering, known_subscription, known_unit_tags: copies of other services' facts |
+| known | known_demand, known_service, known_offering, known_subscription, known_unit_tags: copies of other services' facts |
 | | subscription_step: the history of a subscription |
 """
 
@@ -25,12 +26,12 @@ from pricing_service.tables.allocation import (
     UnitCost,
 )
 from pricing_service.tables.base import Base
-from pricing_service.tables.budgets import Budget, Reservation
+from pricing_service.tables.budgets import Budget, BudgetEntry, BudgetTransfer, Reservation
 from pricing_service.tables.calendar import FiscalCalendarRow, PeriodState
 from pricing_service.tables.costs import CostDelivery, CostImport, CostImportFault, CostRow, CostSnapshot
 from pricing_service.tables.entries import Accrual, AmortisationSchedule, CostEntry
 from pricing_service.tables.exchange import ExchangeRate
-from pricing_service.tables.known import KnownOffering, KnownService, KnownSubscription, KnownUnitTags, SubscriptionStep
+from pricing_service.tables.known import KnownDemand, KnownOffering, KnownService, KnownSubscription, KnownUnitTags, SubscriptionStep
 from pricing_service.tables.prices import PricedOffering, PricePlan
 from pricing_service.tables.quotes import Quote, QuoteCounter
 from pricing_service.tables.statements import Statement, StatementLine
@@ -44,6 +45,8 @@ __all__ = [
     "AmortisationSchedule",
     "Base",
     "Budget",
+    "BudgetEntry",
+    "BudgetTransfer",
     "CostDelivery",
     "CostEntry",
     "CostImport",
@@ -53,6 +56,7 @@ __all__ = [
     "CostSnapshot",
     "ExchangeRate",
     "FiscalCalendarRow",
+    "KnownDemand",
     "KnownOffering",
     "KnownService",
     "KnownSubscription",

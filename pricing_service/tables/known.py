@@ -11,6 +11,13 @@ from pricing_service.tables.base import Base
 from services.db import ExactDecimal, JsonDocument, Projection, UtcInstant
 
 
+class KnownDemand(Projection, Base):
+    __tablename__ = "known_demand"
+
+    business_unit_id: Mapped[UUID]
+    state: Mapped[str]
+
+
 class KnownService(Projection, Base):
     __tablename__ = "known_service"
 

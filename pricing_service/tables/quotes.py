@@ -16,9 +16,11 @@ class Quote(Aggregate, Base):
     __tablename__ = "quote"
 
     number: Mapped[str] = mapped_column(unique=True)
-    demand_id: Mapped[UUID] = mapped_column(index=True)
+    demand_id: Mapped[UUID | None] = mapped_column(index=True)
+    proposal_sequence: Mapped[int | None]  # of the demand's event that it answers; None: an app asked for it
     business_unit_id: Mapped[UUID] = mapped_column(index=True)
     offering_id: Mapped[UUID]
+    service_id: Mapped[UUID | None]  # None on quotes older than this column
     price_plan_id: Mapped[UUID]
     plan_version: Mapped[int]
     state: Mapped[str]
@@ -33,6 +35,9 @@ class Quote(Aggregate, Base):
     budget: Mapped[dict[str, Any]] = mapped_column(JsonDocument)
     valid_until: Mapped[datetime] = mapped_column(UtcInstant)
     closed_reason: Mapped[str | None]
+    note: Mapped[str | None]
+    allocation_run_id: Mapped[UUID | None]  # whose unit cost the service had when it was issued
+    ended_at: Mapped[datetime | None] = mapped_column(UtcInstant)  # accepted, and nothing more will be charged for it
 
     @property
     def total(self) -> Money:

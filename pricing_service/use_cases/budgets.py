@@ -1,8 +1,10 @@
-"""Budgets: set, reserved by an accepted quote, released, spent by an issued statement.
+"""Budgets: set for a business unit, a fiscal year and what it is for; what else moves them has modules of its own.
 
-A budget is written by everyone in its business unit at once, so a writer takes its row lock first and reads the
-balance behind it: acceptances wait for each other rather than refuse each other. SQLite drops the lock, but there
-a transaction is the only writer anyway; the version guards both.
+reservations       an accepted quote reserves; the end of its demand and the close of a period release
+budget_spending    an issued statement spends, a credit note restores
+budget_changes     amendments and transfers
+carry_over         what is left at year end
+budget_ledger      the one place where figures move
 """
 
 from collections.abc import Sequence
@@ -14,155 +16,159 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
-from pricing_service.domain.budget import BudgetAnswer, BudgetExceeded
-from pricing_service.domain.calendar import FiscalCalendar
-from pricing_service.events import BudgetBalanceChanged, BudgetForQuote, BudgetRefused, BudgetReserved
-from pricing_service.schemas.quotes import BudgetCreate
-from pricing_service.tables import Budget, Quote, Reservation, Statement, StatementLine
-from services.errors import Conflict, Fault
-from services.events import record
-from services.money import EXACT, Money, exact_total
+from pricing_service.domain.budget import BudgetExceeded, Figure
+from pricing_service.domain.budget_phases import PhasesWrong, Phasing, Scope, ScopeKind, YearEnd, phase_amounts
+from pricing_service.schemas.budgets import BudgetCreate, BudgetDetail, BudgetRead, PhaseRead
+from pricing_service.tables import Budget
+from pricing_service.use_cases.budget_ledger import Cause, Movement, locked, of_unit, post
+from pricing_service.use_cases.budget_spending import credit, spend
+from pricing_service.use_cases.reservations import budget_answer, close_period, release, reserve, take_on
+from services.errors import Conflict, Fault, Invalid, NotFound
+from services.events import current_thread
+from services.http import MoneyModel
+from services.identity import Units
 
+__all__ = [
+    "budget_answer",
+    "budget_in_sight",
+    "close_period",
+    "create_budget",
+    "credit",
+    "read_budget",
+    "release",
+    "reserve",
+    "spend",
+]
 ZERO = Decimal(0)
 
 
 class BudgetExists(Conflict): ...
 
 
-async def create_budget(session: AsyncSession, body: BudgetCreate) -> Budget:
-    """Raises BudgetExists where the business unit has one for the year and currency."""
-    if await _budget(session, body.business_unit_id, body.fiscal_year, body.amount.currency) is not None:
-        raise BudgetExists(
-            f"the business unit has a budget in {body.amount.currency} for {body.fiscal_year}",
-            faults=[Fault("/fiscal_year", "has a budget already")],
-        )
+class BudgetOverlaps(Conflict): ...
+
+
+class CommitmentsNotCovered(Conflict): ...
+
+
+class BudgetCurrencyDiffers(Invalid): ...
+
+
+class CapWithoutCarryOver(Invalid): ...
+
+
+async def create_budget(session: AsyncSession, body: BudgetCreate, *, now: datetime) -> Budget:
+    """Set a budget; it takes on what accepted quotes will need of it that nothing was reserved for.
+
+    Raises BudgetExists, BudgetOverlaps, PhasesWrong, and CommitmentsNotCovered where it is hard and too small.
+    """
+    calendar = await queries.fiscal_calendar(session)
+    scope, currency = body.scope.scope(), body.amount.currency
+    if body.phases and body.phasing is not Phasing.GIVEN:
+        fault = Fault("/phases", "stand with the phasing `given` alone")
+        raise PhasesWrong(f"amounts per period and a phasing {body.phasing} contradict each other", faults=[fault])
+    check_cap(body.carry_over_cap, body.year_end, currency)
+    conditions = [*of_unit(body.business_unit_id, currency), Budget.fiscal_year == body.fiscal_year]
+    _refuse_twice(await locked(session, *conditions), scope, body)
+    periods = calendar.periods_of_year(body.fiscal_year)
+    given = [(phase.period, phase.amount) for phase in body.phases]
+    amounts = phase_amounts(body.amount.amount, body.phasing, periods, currency, given)
     budget = Budget(
         business_unit_id=body.business_unit_id,
         fiscal_year=body.fiscal_year,
-        currency=body.amount.currency,
-        amount=body.amount.amount,
+        currency=currency,
+        scope_key=scope.key,
+        scope_kind=scope.kind,
+        scope_name=scope.name,
+        service_ids=sorted(map(str, scope.service_ids)),
+        amount=ZERO,
         reserved=ZERO,
         actual=ZERO,
+        memo=ZERO,
+        figures=[dict.fromkeys(Figure, "0") for _ in periods],
         hard=body.hard,
+        control=body.control,
+        thresholds=body.thresholds,
+        crossed=[],
+        year_end=body.year_end,
+        carry_over_cap=None if body.carry_over_cap is None else body.carry_over_cap.amount,
     )
     session.add(budget)
-    record(session, budget, BudgetBalanceChanged)
+    movements = [Movement(number, Figure.AMOUNT, amount, Cause.SET) for number, amount in amounts.items()]
+    post(session, budget, movements, thread=current_thread())
+    budget.amount = body.amount.amount  # the same, with the digits that it was given with
+    try:
+        await take_on(session, budget, now=now)
+    except BudgetExceeded as refusal:
+        raise CommitmentsNotCovered(
+            f"accepted quotes need more than it holds: {refusal.detail}",
+            faults=[Fault("/amount", fault.message) for fault in refusal.faults],
+        ) from refusal
     return budget
 
 
-def needed(calendar: FiscalCalendar, total: Decimal, one_off: Decimal, *, now: datetime) -> Decimal:
-    """What a quote asks of the present fiscal year's budget: the periods that are left of it, and what is due once."""
-    periods = calendar.periods_left(now, fiscal_year=calendar.of(now).fiscal_year)
-    return EXACT.add(EXACT.multiply(total, Decimal(periods)), one_off)
-
-
-async def budget_answer(
-    session: AsyncSession, business_unit_id: UUID, total: Money, one_off: Money, *, now: datetime
-) -> tuple[BudgetAnswer, Money | None]:
-    """Whether the unit's budget would cover a quote, and what is available of it."""
-    calendar = await queries.fiscal_calendar(session)
-    budget = await _budget(session, business_unit_id, calendar.of(now).fiscal_year, total.currency)
-    if budget is None:
-        return BudgetAnswer.NONE, None
-    balance = budget.balance
-    amount = needed(calendar, total.amount, one_off.amount, now=now)
-    return balance.answer(amount), Money(balance.available, budget.currency)
-
-
-async def reserve(session: AsyncSession, quote: Quote, *, now: datetime) -> BudgetExceeded | None:
-    """Hold the money for an accepted quote; nothing where the unit has no budget.
-
-    A hard budget that does not cover it is answered, not raised: the transaction has to keep budget.refused.
-    """
-    calendar = await queries.fiscal_calendar(session)
-    year = calendar.of(now).fiscal_year
-    budget = await _budget(session, quote.business_unit_id, year, quote.currency, lock=True)
-    if budget is None:
-        return None
-    amount = needed(calendar, quote.total_amount, quote.one_off_amount, now=now)
-    try:
-        balance = budget.balance.reserve(amount)
-    except BudgetExceeded as refusal:
-        record(session, budget, _for_quote(BudgetRefused, budget, quote, amount), thread=quote.correlation_id)
-        return refusal
-    budget.reserved = balance.reserved
-    session.add(
-        Reservation(quote_id=quote.id, demand_id=quote.demand_id, budget_id=budget.id, amount=amount, left=amount)
-    )
-    record(session, budget, _for_quote(BudgetReserved, budget, quote, amount), thread=quote.correlation_id)
-    return None
-
-
-async def release(session: AsyncSession, quote: Quote) -> None:
-    """Give back what is left of a quote's reservation, if it has one."""
-    reservation = await session.get(Reservation, quote.id)
-    if reservation is None or not reservation.left:
+def check_cap(cap: MoneyModel | None, year_end: YearEnd, currency: str) -> None:
+    """Raises CapWithoutCarryOver and BudgetCurrencyDiffers."""
+    if cap is None:
         return
-    budget = await session.get_one(Budget, reservation.budget_id, with_for_update=True, populate_existing=True)
-    budget.reserved = budget.balance.release(reservation.left).reserved
-    reservation.left = ZERO
-    record(session, budget, BudgetBalanceChanged, thread=quote.correlation_id)
+    if year_end is not YearEnd.CARRY_OVER:
+        raise CapWithoutCarryOver(
+            f"what is left will {year_end}, so there is nothing to cap",
+            faults=[Fault("/carry_over_cap", "stands with the year_end `carry_over` alone")],
+        )
+    check_currency(cap, currency, pointer="/carry_over_cap/currency")
 
 
-async def spend(session: AsyncSession, statement: Statement, lines: Sequence[StatementLine]) -> None:
-    """Turn an issued statement into actual: from the reservations of its own demands first."""
-    year = (await queries.fiscal_calendar(session)).parse(statement.period).fiscal_year
-    budget = await _budget(session, statement.business_unit_id, year, statement.currency, lock=True)
-    if budget is None:
+def check_currency(money: MoneyModel, currency: str, *, pointer: str) -> None:
+    """Raises BudgetCurrencyDiffers."""
+    if money.currency != currency:
+        raise BudgetCurrencyDiffers(
+            f"the budget is in {currency}, not in {money.currency}", faults=[Fault(pointer, f"must be {currency}")]
+        )
+
+
+def _refuse_twice(there: Sequence[Budget], scope: Scope, body: BudgetCreate) -> None:
+    if any(budget.scope_key == scope.key for budget in there):
+        raise BudgetExists(
+            f"the business unit has a budget in {body.amount.currency} for {body.fiscal_year} and {scope.key}",
+            faults=[Fault("/fiscal_year", "has a budget already")],
+        )
+    if scope.kind is not ScopeKind.NODE:
         return
-    by_demand: dict[UUID | None, list[Decimal]] = {}
-    for line in lines:
-        by_demand.setdefault(line.demand_id, []).append(line.amount)
-    balance = budget.balance
-    for demand_id, amounts in by_demand.items():
-        amount = exact_total(amounts)
-        from_reservation = await _use_reservation(session, budget.id, demand_id, amount)
-        balance = balance.spend(amount, from_reservation=from_reservation)
-    budget.reserved, budget.actual = balance.reserved, balance.actual
-    record(session, budget, BudgetBalanceChanged, thread=statement.correlation_id)
+    for budget in there:
+        both = scope.service_ids & budget.scope.service_ids
+        if budget.scope.kind is ScopeKind.NODE and both:
+            raise BudgetOverlaps(
+                f"service {min(both)} is in the budget of {budget.scope_name!r} already, and costs count once",
+                faults=[Fault("/scope/service_ids", f"{min(both)} is in the budget of {budget.scope_name!r}")],
+            )
 
 
-async def _use_reservation(session: AsyncSession, budget_id: UUID, demand_id: UUID | None, amount: Decimal) -> Decimal:
-    if demand_id is None or amount <= 0:
-        return ZERO
-    reservation: Reservation | None = await session.scalar(
-        # The newest: an older one is that of a quote which was superseded after its acceptance.
-        select(Reservation)
-        .where(Reservation.demand_id == demand_id, Reservation.budget_id == budget_id)
-        .order_by(Reservation.quote_id.desc())
-        .limit(1)
-    )
-    if reservation is None:
-        return ZERO
-    used = min(amount, reservation.left)
-    reservation.left = EXACT.subtract(reservation.left, used)
-    return used
-
-
-async def _budget(
-    session: AsyncSession, business_unit_id: UUID, fiscal_year: int, currency: str, *, lock: bool = False
-) -> Budget | None:
-    query = select(Budget).where(
-        Budget.business_unit_id == business_unit_id, Budget.fiscal_year == fiscal_year, Budget.currency == currency
-    )
+async def budget_in_sight(session: AsyncSession, budget_id: UUID, units: Units, *, lock: bool = False) -> Budget:
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
-    found: Budget | None = await session.scalar(query)
-    return found
+        budget = next(iter(await locked(session, Budget.id == budget_id)), None)
+    else:
+        budget = await session.scalar(select(Budget).where(Budget.id == budget_id))
+    if budget is None:
+        raise NotFound(f"no budget {budget_id}")
+    units.require(budget.business_unit_id)
+    return budget
 
 
-def _for_quote(event: type[BudgetForQuote], budget: Budget, quote: Quote, amount: Decimal) -> BudgetForQuote:
-    return event(
-        id=budget.id,
-        business_unit_id=budget.business_unit_id,
-        fiscal_year=budget.fiscal_year,
-        amount=budget.amount,
-        reserved=budget.reserved,
-        actual=budget.actual,
-        available=budget.available,
-        currency=budget.currency,
-        hard=budget.hard,
-        quote_id=quote.id,
-        demand_id=quote.demand_id,
-        needed=amount,
-    )
+async def read_budget(session: AsyncSession, budget: Budget) -> BudgetDetail:
+    calendar = await queries.fiscal_calendar(session)
+    closed_through = await queries.closed_through(session)
+    periods = calendar.periods_of_year(budget.fiscal_year)
+    phases = [
+        PhaseRead(
+            period=period.name,
+            closed=closed_through is not None and period.name <= closed_through,
+            amount=phase.amount,
+            reserved=phase.reserved,
+            actual=phase.actual,
+            available=phase.available,
+            memo=phase.memo,
+        )
+        for period, phase in zip(periods, budget.phases, strict=True)
+    ]
+    return BudgetDetail(**BudgetRead.model_validate(budget).model_dump(), phases=phases)

@@ -20,6 +20,7 @@ from pricing_service.events import BillingPeriodClosed, BillingPeriodReopened
 from pricing_service.events.periods import PeriodStateData
 from pricing_service.schemas.periods import ClosingRead, FindingRead, PeriodRead
 from pricing_service.tables import AllocationRun, CostRow, CostSnapshot, PeriodState, Statement, UsageEvent
+from pricing_service.use_cases import reservations
 from pricing_service.use_cases.periods import PeriodClosed, books, period_read
 from services.db.chassis_tables import Job
 from services.errors import Conflict, Fault
@@ -70,6 +71,7 @@ async def close_period(
     session.add(state)
     state.state, state.closed_at = PeriodStatus.CLOSED, now
     record(session, state, _event(BillingPeriodClosed, state, period))
+    await reservations.close_period(session, period)
     return state
 
 
