@@ -12,7 +12,7 @@
 | budgets | budget, budget_entry, reservation, budget_transfer: the money for them, and what moved it |
 | usage | meter, usage_event, usage_correction: what was metered; usage_policy, usage_rejection |
 | statements | statement, statement_line: what is charged |
-| known | known_demand, known_service, known_offering, known_subscription, known_unit_tags: copies of other services' facts |
+| known | known_demand, known_service, known_offering, known_subscription, known_unit_tags: others' facts |
 | | subscription_step: the history of a subscription |
 """
 
@@ -31,7 +31,14 @@ from pricing_service.tables.calendar import FiscalCalendarRow, PeriodState
 from pricing_service.tables.costs import CostDelivery, CostImport, CostImportFault, CostRow, CostSnapshot
 from pricing_service.tables.entries import Accrual, AmortisationSchedule, CostEntry
 from pricing_service.tables.exchange import ExchangeRate
-from pricing_service.tables.known import KnownDemand, KnownOffering, KnownService, KnownSubscription, KnownUnitTags, SubscriptionStep
+from pricing_service.tables.known import (
+    KnownDemand,
+    KnownOffering,
+    KnownService,
+    KnownSubscription,
+    KnownUnitTags,
+    SubscriptionStep,
+)
 from pricing_service.tables.prices import PricedOffering, PricePlan
 from pricing_service.tables.quotes import Quote, QuoteCounter
 from pricing_service.tables.statements import Statement, StatementLine

@@ -1,20 +1,18 @@
-"""The life of a quote, what a plan quotes, and budget arithmetic."""
+"""The life of a quote, and what a plan quotes."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pricing_service.domain import plan, quote
-from pricing_service.domain.budget import Balance, BudgetAnswer, BudgetExceeded
 from pricing_service.domain.plan import ChargeRules, ChargesWrong, PlanCharge, PlanVersion, Recurrence
 from pricing_service.domain.prices import Charge, Flat, PerUnit
 from pricing_service.domain.quote import (
     QuoteNotAcceptable,
     QuoteNotExpired,
+    QuoteNotReleasable,
     QuoteNotSupersedable,
     QuoteNotWithdrawable,
     QuoteState,
@@ -47,6 +45,17 @@ def test_only_a_live_quote_is_superseded_and_none_whose_demand_is_delivered() ->
     for state in (QuoteState.WITHDRAWN, QuoteState.EXPIRED):
         with pytest.raises(QuoteNotSupersedable, match=state):
             quote.supersede(state, subscribed=False)
+
+
+def test_only_money_that_no_demand_gives_back_is_released_by_hand() -> None:
+    quote.release(QuoteState.ACCEPTED, has_demand=False, has_ended=False)
+    for state, has_demand, has_ended, why in (
+        (QuoteState.OPEN, False, False, "open"),
+        (QuoteState.ACCEPTED, True, False, "has a demand"),
+        (QuoteState.ACCEPTED, False, True, "released already"),
+    ):
+        with pytest.raises(QuoteNotReleasable, match=why):
+            quote.release(state, has_demand=has_demand, has_ended=has_ended)
 
 
 def test_a_quote_lapses_at_its_instant_not_after_it() -> None:
@@ -109,27 +118,3 @@ def test_charges_that_contradict_each_other_are_named() -> None:
     ]
     with pytest.raises(ChargesWrong):
         plan.check_charges([])
-
-
-def test_budget_arithmetic() -> None:
-    balance = Balance(D("100"), hard=True).reserve(D("60"))
-    assert balance.available == D("40")
-    assert balance.answer(D("40")) is BudgetAnswer.ENOUGH
-    assert balance.answer(D("40.01")) is BudgetAnswer.SHORT
-    with pytest.raises(BudgetExceeded, match=r"40.01 is needed, 40 is available"):
-        balance.reserve(D("40.01"))
-    spent = balance.spend(D("25"), from_reservation=D("20"))
-    assert (spent.reserved, spent.actual, spent.available) == (D("40"), D("25"), D("35"))
-    assert spent.release(D("40")).available == D("75")
-    assert Balance(D("10")).reserve(D("60")).available == D("-50")  # soft
-
-
-@given(st.decimals(0, 10**9, places=2), st.lists(st.decimals(0, 10**9, places=2), max_size=20))
-def test_a_hard_budget_is_never_overdrawn_by_reservations(amount: D, asked: list[D]) -> None:
-    balance = Balance(amount, hard=True)
-    for wanted in asked:
-        try:
-            balance = balance.reserve(wanted)
-        except BudgetExceeded:
-            assert wanted > balance.available
-        assert balance.available >= 0
