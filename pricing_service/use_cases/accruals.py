@@ -27,6 +27,7 @@ from pricing_service.use_cases.cost_entries import (
     reversal_period,
     unbook,
 )
+from pricing_service.use_cases.periods import bookable
 from services.errors import Conflict, Fault, Invalid, NotFound
 from services.http import check_version
 from services.ids import uuid7
@@ -45,12 +46,14 @@ class ReversalNotLater(Invalid): ...
 async def create_accrual(session: AsyncSession, body: bodies.AccrualCreate, *, now: datetime) -> Accrual:
     """Raises NothingToBook, ReversalNotLater, ExternalIdTaken, PeriodClosed."""
     calendar = await queries.fiscal_calendar(session)
-    period = calendar.parse(body.period)
+    period = bookable(calendar, body.period)
     columns = outside(body, body.external_id)
     if (before := await known(session, Accrual, columns)) is not None:
         return before
     later = (
-        calendar.next(period) if body.reverses_in is None else calendar.parse(body.reverses_in, pointer="/reverses_in")
+        calendar.next(period)
+        if body.reverses_in is None
+        else bookable(calendar, body.reverses_in, pointer="/reverses_in")
     )
     if not body.amount:
         raise NothingToBook("an accrual of nothing", faults=[Fault("/amount", "is zero")])

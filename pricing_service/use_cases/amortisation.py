@@ -26,7 +26,7 @@ from pricing_service.use_cases.cost_entries import (
     outside,
     unbook,
 )
-from pricing_service.use_cases.periods import PeriodClosed
+from pricing_service.use_cases.periods import PeriodClosed, bookable
 from services.db import exact_sum
 from services.errors import Conflict, Fault, Invalid, NotFound
 from services.http import check_version
@@ -58,7 +58,7 @@ async def create_schedule(session: AsyncSession, body: bodies.ScheduleCreate, *,
         return before
     if body.amount <= 0:
         raise AmountNotPositive("nothing to spread", faults=[Fault("/amount", "must be above zero")])
-    first = calendar.parse(body.first_period, pointer="/first_period")
+    first = bookable(calendar, body.first_period, pointer="/first_period")
     over = domain.term(
         calendar, first, by=body.by, count=body.periods, end_date=body.end_date, start_date=body.start_date
     )
@@ -135,7 +135,7 @@ async def retire_schedule(
     if body.period is None:
         period = await queries.earliest_open(session, calendar, calendar.of(now))
     else:
-        period = calendar.parse(body.period)
+        period = bookable(calendar, body.period)
     if period.name < schedule.first_period:
         raise RetirementTooEarly(
             f"the schedule begins in {schedule.first_period}",

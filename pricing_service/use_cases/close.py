@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, literal, select, true
+from sqlalchemy import and_, func, literal, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -19,13 +19,13 @@ from pricing_service.domain.statement import StatementState
 from pricing_service.events import BillingPeriodClosed, BillingPeriodReopened
 from pricing_service.events.periods import PeriodStateData
 from pricing_service.schemas.periods import ClosingRead, FindingRead, PeriodRead
-from pricing_service.tables import AllocationRun, CostRow, CostSnapshot, PeriodState, Statement, UsageEvent
+from pricing_service.tables import Accrual, AllocationRun, CostRow, CostSnapshot, PeriodState, Statement, UsageEvent
 from pricing_service.use_cases import reservations
 from pricing_service.use_cases.periods import PeriodClosed, books, period_read
 from services.db.chassis_tables import Job
 from services.errors import Conflict, Fault
 from services.events import record
-from services.http import check_version
+from services.http import check_version, plain
 from services.work.jobs import QUEUED, RUNNING
 
 
@@ -171,13 +171,11 @@ async def earlier_period_open(session: AsyncSession, period: Period) -> list[Blo
 
 
 async def work_in_progress(session: AsyncSession, period: Period) -> list[Blocker]:
-    """An import may hold rows of any period; a rating run names its own."""
-    jobs = select(Job.id, Job.kind, Job.payload).where(
-        Job.kind.in_(["cost-import", "rating-run"]), Job.state.in_([QUEUED, RUNNING])
-    )
+    """An import may hold rows of any period; other jobs name theirs."""
+    at_work = select(Job.id, Job.kind, Job.payload).where(Job.state.in_([QUEUED, RUNNING])).order_by(Job.id)
     return [
         Blocker(f"{kind}-running", f"job {id_} is at work", "wait until it has ended, or cancel it")
-        for id_, kind, payload in await session.execute(jobs)
+        for id_, kind, payload in await session.execute(at_work)
         if kind == "cost-import" or payload.get("period") == period.name
     ]
 
@@ -234,11 +232,35 @@ async def unissued_drafts(session: AsyncSession, period: Period) -> list[Warned]
 
 
 async def unrated_usage(session: AsyncSession, period: Period) -> list[Warned]:
+    """Usage that no statement bills yet, and usage that was taken back after a statement had billed it."""
+    billed, withdrawn = UsageEvent.statement_id.is_not(None), UsageEvent.withdrawn_statement_id.is_not(None)
     waiting = select(func.count()).where(
-        *queries.in_days(period.first_day, period.end_day), UsageEvent.statement_id.is_(None)
+        *queries.in_days(period.first_day, period.end_day),
+        or_(and_(UsageEvent.counts, not_(billed)), and_(not_(UsageEvent.counts), billed, not_(withdrawn))),
     )
     count = await session.scalar(waiting)
-    return [Warned("usage-unrated", f"{count} usage events are on no statement", "start a rating run")] if count else []
+    if not count:
+        return []
+    return [Warned("usage-unrated", f"{count} readings are not (or no longer rightly) billed", "start a rating run")]
+
+
+async def accrued_and_invoiced(session: AsyncSession, period: Period) -> list[Warned]:
+    """An accrual whose invoice came after all: both count."""
+    delivered = select(CostSnapshot.source).where(
+        CostSnapshot.period == period.name, CostSnapshot.superseded_by.is_(None)
+    )
+    both = select(Accrual).where(
+        Accrual.period == period.name, Accrual.reverses_in != period.name, Accrual.expected_from.in_(delivered)
+    )
+    return [
+        Warned(
+            "accrued-and-invoiced",
+            f"accrual {accrual.id} of {plain(accrual.amount)} {accrual.currency} waits for {accrual.expected_from}, "
+            "which has delivered",
+            f"if that holds the invoice, reverse the accrual in {period}",
+        )
+        for accrual in await session.scalars(both.order_by(Accrual.id))
+    ]
 
 
 CHECKS: Sequence[Callable[[AsyncSession, Period], Awaitable[list[Blocker]]]] = [
@@ -251,4 +273,5 @@ WARNINGS: Sequence[Callable[[AsyncSession, Period], Awaitable[list[Warned]]]] = 
     unissued_drafts,
     unrated_usage,
     rates_stale,
+    accrued_and_invoiced,
 ]

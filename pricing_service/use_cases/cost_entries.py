@@ -28,7 +28,7 @@ from pricing_service.tables import (
     CostRow,
     CostSnapshot,
 )
-from pricing_service.use_cases.periods import require_open
+from pricing_service.use_cases.periods import bookable, require_open
 from services.errors import Conflict, Fault, Invalid, NotFound
 from services.http import ExternalId, check_version, plain
 from services.money import EXACT, exact_total
@@ -188,7 +188,7 @@ async def known(session: AsyncSession, table: type[E], columns: Mapping[str, str
 
 async def create_entry(session: AsyncSession, body: bodies.CostEntryCreate, *, now: datetime) -> CostEntry:
     """Raises NothingToBook, CreditNotNegative, CorrectedUnknown, ExternalIdTaken, PeriodClosed."""
-    period = (await queries.fiscal_calendar(session)).parse(body.period)
+    period = bookable(await queries.fiscal_calendar(session), body.period)
     columns = outside(body, body.external_id)
     if (before := await known(session, CostEntry, columns)) is not None:
         return before
@@ -303,7 +303,7 @@ async def reversal_period(session: AsyncSession, booked: str, wanted: str | None
     first = calendar.parse(booked)
     if wanted is None:
         return await queries.earliest_open(session, calendar, first)
-    period = calendar.parse(wanted)
+    period = bookable(calendar, wanted)
     if period < first:
         raise ReversalTooEarly(f"it was booked in {first}", faults=[Fault("/period", f"must not lie before {first}")])
     return period

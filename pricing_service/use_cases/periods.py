@@ -5,10 +5,10 @@ lock of the books (the calendar's row), which closing, reopening and changing th
 slips into a period while it is being closed. SQLite has one writer anyway.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import literal, select
+from sqlalchemy import FromClause, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -16,33 +16,18 @@ from pricing_service.domain.calendar import FiscalCalendar
 from pricing_service.domain.periods import Period, PeriodStatus
 from pricing_service.domain.zones import time_zone
 from pricing_service.schemas.periods import FiscalCalendarPut, PeriodRead
-from pricing_service.tables import (
-    AllocationRun,
-    Budget,
-    CostRow,
-    FiscalCalendarRow,
-    PeriodState,
-    ServiceVolume,
-    Statement,
-    UsageEvent,
-)
+from pricing_service.tables import Base, FiscalCalendarRow, PeriodState, UsageEvent
 from pricing_service.tables.calendar import THE_CALENDAR
 from services.errors import Conflict, Fault, Invalid
 from services.http import check_version
 
 MOST_PERIODS = 120
-# What was assigned to periods or days by the calendar as it is: cutting time anew would tear it from its place.
-RESTS_ON_TIME: tuple[tuple[str, Any], ...] = (
-    ("cost rows", CostRow.line),
-    ("usage", UsageEvent.event_id),
-    ("statements", Statement.id),
-    ("allocation runs", AllocationRun.id),
-    ("service volumes", ServiceVolume.id),
-    ("budgets", Budget.id),
-    ("closed periods", PeriodState.id),
-)
+FIRST_BOOKABLE, LAST_BOOKABLE = 1970, 2200
+# A table with one of these columns holds what the calendar as it is has put into a period or onto a day.
+PUT_INTO_PERIODS = frozenset({"period", "fiscal_year", "first_period"})
+ALSO_RESTING_ON_TIME = frozenset({UsageEvent.__tablename__, PeriodState.__tablename__})
 # What holds amounts converted into the reporting currency, or was closed upon it.
-RESTS_ON_REPORTING_CURRENCY: tuple[tuple[str, Any], ...] = (("closed periods", PeriodState.id),)
+RESTS_ON_REPORTING_CURRENCY = (PeriodState.__table__,)
 CUTS_TIME = ("scheme", "start_month", "year_named_by", "first_weekday", "time_zone")
 
 
@@ -53,6 +38,9 @@ class CalendarInUse(Conflict): ...
 
 
 class ReportingCurrencyInUse(Conflict): ...
+
+
+class PeriodNotBookable(Invalid): ...
 
 
 class PeriodsOutOfOrder(Invalid): ...
@@ -71,6 +59,17 @@ async def require_open(session: AsyncSession, period: Period, pointer: str = "/p
             f"{period} is closed",
             faults=[Fault(pointer, f"is closed: book into {open_one}, the earliest open period, or reopen it")],
         )
+
+
+def bookable(calendar: FiscalCalendar, name: str, *, pointer: str = "/period") -> Period:
+    """The period of that name, for amounts. Raises PeriodUnreadable, PeriodNotBookable."""
+    period = calendar.parse(name, pointer=pointer)
+    if not FIRST_BOOKABLE <= period.fiscal_year <= LAST_BOOKABLE:
+        raise PeriodNotBookable(
+            f"nothing can be booked in {period}",
+            faults=[Fault(pointer, f"must lie in the fiscal years {FIRST_BOOKABLE} to {LAST_BOOKABLE}")],
+        )
+    return period
 
 
 async def books(session: AsyncSession) -> FiscalCalendarRow:
@@ -112,7 +111,7 @@ async def set_calendar(
     time_zone(body.time_zone)
     wanted = body.model_dump()
     changed = [name for name in CUTS_TIME if getattr(row, name) != wanted[name]]
-    if changed and (users := await _users(session, RESTS_ON_TIME)):
+    if changed and (users := await _users(session, _resting_on_time())):
         raise CalendarInUse(
             f"how time is cut can no longer change: {', '.join(users)} rest on it",
             faults=[Fault(f"/{name}", f"must stay {getattr(row, name)}") for name in changed],
@@ -133,10 +132,18 @@ async def set_calendar(
     return row
 
 
-async def _users(session: AsyncSession, users: tuple[tuple[str, Any], ...]) -> list[str]:
+def _resting_on_time() -> list[FromClause]:
     return [
-        name for name, column in users if await session.scalar(select(literal(1)).where(column.is_not(None)).limit(1))
+        table
+        for table in Base.metadata.sorted_tables
+        if PUT_INTO_PERIODS & set(table.c.keys()) or table.name in ALSO_RESTING_ON_TIME
     ]
+
+
+async def _users(session: AsyncSession, tables: Iterable[FromClause]) -> list[str]:
+    """Those of the tables that hold anything, in words."""
+    held = [table for table in tables if await session.scalar(select(literal(1)).select_from(table).limit(1))]
+    return [table.description.replace("_", " ") for table in held]
 
 
 async def periods_between(

@@ -1,6 +1,7 @@
 """The fiscal calendar as data, and closing and reopening its periods."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -10,9 +11,20 @@ from sqlalchemy import select
 from pricing_service import queries
 from pricing_service.domain.calendar import FiscalCalendar
 from pricing_service.use_cases.periods import PeriodClosed, require_open
+from services import context
 from services.db.chassis_tables import AuditRecord
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import focus_csv, imported, on_both_databases, refusal
+from services.work import JobRun, Jobs
+from tests.pricing_service.samples import (
+    PER_HOUR,
+    PER_SERVER,
+    World,
+    focus_csv,
+    imported,
+    on_both_databases,
+    refusal,
+    usage,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -78,7 +90,7 @@ async def test_the_calendar_is_set_until_something_rests_on_it(
     assert made.status_code == 201
     cut = await put_calendar(finance, WEEKS | {"scheme": "months", "time_zone": "UTC"})
     assert refusal(cut) == (409, "calendar-in-use", ["/scheme", "/time_zone"])
-    assert "budgets" in cut.json()["detail"]
+    assert "budget" in cut.json()["detail"]
     assert (await put_calendar(finance, WEEKS | {"reporting_currency": "EUR"})).status_code == 200
     async with service.client(roles=["consumer"]) as consumer:
         assert (await consumer.get("/v1/fiscal-calendar")).status_code == 200
@@ -161,6 +173,57 @@ async def test_a_period_closes_in_order_and_the_newest_reopens(
     assert refusal(await put_calendar(finance, WEEKS))[:2] == (409, "calendar-in-use")
     async with service.client(roles=["service_owner"]) as owner:
         assert (await owner.post("/v1/periods/2026-10/close")).status_code == 403
+
+
+async def test_what_is_worth_a_look_blocks_nothing(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    async def checks() -> tuple[list[str], list[str]]:
+        seen = (await finance.get("/v1/periods/2026-10/closing")).json()
+        return [found["check"] for found in seen["blockers"]], [found["check"] for found in seen["warnings"]]
+
+    await world.priced(finance, PER_SERVER, PER_HOUR)
+    subscription = await world.subscribed(since="2026-10-01")
+    headers = {"content-type": "application/cloudevents+json"}
+    event = usage(subscription, "u-1", "3", day="2026-10-05")
+    async with service.client(roles=["integration"], headers=headers) as meter:
+        assert (await meter.post("/v1/usage", content=json.dumps(event))).status_code == 200
+    assert await checks() == ([], ["usage-unrated"])
+    november = (await finance.get("/v1/periods/2026-11/closing")).json()["blockers"]
+    assert [found["check"] for found in november][-1] == "earlier-period-open"  # usage alone keeps October first
+    rating = await finance.post("/v1/rating-runs", json={"period": "2026-10"})
+    await service.finished_job(rating.json()["id"])
+    assert await checks() == ([], ["statements-unissued"])
+    accrual = {"period": "2026-10", "service_name": "VM", "amount": "7", "currency": "USD", "reason": "late"}
+    made = await finance.post("/v1/accruals", json=accrual | {"expected_from": "aws"})
+    assert await checks() == ([], ["not-allocated", "statements-unissued"])
+    await imported(service, finance, focus_csv({}))
+    assert (await checks())[1][-1] == "accrued-and-invoiced"
+    await finance.post(f"/v1/accruals/{made.json()['id']}/reverse", json={"reason": "it came"})
+    assert await checks() == ([], ["not-allocated", "statements-unissued"])
+    driver = {"kind": "fixed", "shares": [{"service_id": str(world.service_id), "weight": "1"}]}
+    pool = {"name": "p", "rules": [{"column": "ServiceName", "equals": "none"}], "driver": driver}
+    assert (await finance.post("/v1/cost-pools", json=pool)).status_code == 201
+    assert (await finance.post("/v1/allocation-runs", json={"period": "2026-10"})).status_code == 201
+    assert (await checks())[1][0] == "cost-unallocated"
+    elsewhere = Jobs()
+
+    @elsewhere.handler("unheard-of")
+    async def run(run: JobRun) -> dict[str, Any]:
+        raise AssertionError("this app's worker does not know the kind, so the job waits")
+
+    work = context.WorkContext("thread", "cause", "request")
+    async with service.runtime.database.transaction() as session:
+        with context.entered(work):
+            job = await elsewhere.start(session, "unheard-of", payload={"period": "2026-10"})
+    assert refusal(await finance.post("/v1/periods/2026-10/close")) == (
+        409,
+        "period-not-closable",
+        ["/checks/unheard-of-running"],
+    )
+    assert (await finance.post(f"/v1/jobs/{job.id}/cancel")).status_code == 200
+    assert (await finance.post("/v1/periods/2026-10/close")).status_code == 200
+    assert await checks() == ([], [])
 
 
 @pytest.mark.parametrize("service", ["postgresql"], indirect=True)

@@ -174,6 +174,7 @@ async def test_wrong_schedules_are_refused_by_name_and_field(finance: httpx.Asyn
         ({"start_date": "2026-09-02"}, "term-unclear", "/start_date"),
         ({"start_date": "2026-10-02", "by": "days"}, "start-outside-period", "/start_date"),
         ({"first_period": "2026-P01"}, "period-unreadable", "/first_period"),
+        ({"first_period": "9990-12"}, "period-not-bookable", "/first_period"),
         ({"method": "declining"}, "request-not-valid", "/method"),
         ({"currency": "EURO"}, "request-not-valid", "/currency"),
         ({"tags": {'a"b': "1"}}, "request-not-valid", '/tags/a"b'),
@@ -215,6 +216,7 @@ async def test_corrections_and_credits(service: ServiceHarness, finance: httpx.A
         ({"corrects": {"entry_id": credit["id"], "line": 1}}, ("corrected-unknown", "/corrects/line")),
         ({"kind": "accrual"}, ("request-not-valid", "/kind")),
         ({"period": "2026-P10"}, ("period-unreadable", "/period")),
+        ({"period": "1969-12"}, ("period-not-bookable", "/period")),
     ):
         status, name, pointers = refusal(await finance.post("/v1/cost-entries", json=CREDIT | change))
         assert (status, name, pointers[0]) == (422, *found)
