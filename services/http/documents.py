@@ -77,7 +77,7 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
                 operation.setdefault("parameters", []).append(_CORRELATION)
             if method == "post":
                 operation["parameters"].append(_KEY)
-            else:
+            elif method != "get":
                 for parameter in operation["parameters"]:
                     if parameter["name"] == "if-match":
                         parameter["required"] = True

@@ -278,7 +278,10 @@ async def test_the_document_is_valid_and_tells_of_the_conventions(client: httpx.
     assert {"Idempotency-Key", "Correlation-Id"} <= {parameter["name"] for parameter in post["parameters"]}
     assert {"401", "403", "409", "422", "503"} <= post["responses"].keys()
     assert "application/problem+json" in post["responses"]["422"]["content"]
-    assert {"412", "428"} <= document["paths"]["/v1/notes/{note_id}"]["put"]["responses"].keys()
+    put = document["paths"]["/v1/notes/{note_id}"]["put"]
+    assert {"412", "428"} <= put["responses"].keys()
+    assert [one["required"] for one in put["parameters"] if one["name"] == "if-match"] == [True]
+    assert "parameters" not in document["paths"]["/v1/note-count"]["get"]  # it takes none, and that is fine
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     assert post["security"] == [{"bearer": []}]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Response
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -104,6 +104,11 @@ async def write_note(
 @router.get("/notes", response_model=Page[NoteRead])
 async def list_notes(session: ReadSession, paging: Paging, principal: Anyone) -> Page[Any]:
     return await paginate(session, select(Note), Note.id, paging)
+
+
+@router.get("/note-count")
+async def count_notes(session: ReadSession, principal: Anyone) -> int:
+    return await session.scalar(select(func.count()).select_from(Note)) or 0
 
 
 @router.get("/notes/{note_id}", response_model=NoteRead)
