@@ -53,6 +53,7 @@ class Billed:
     amount: Decimal
     quantity: Decimal
     sequences: tuple[int | str, ...]  # of the statement's own period by number, others such as "1 of 2026-10"
+    usage_upto: int = -1  # the latest arrival of usage that it knew of
 
 
 @dataclass(frozen=True, slots=True)

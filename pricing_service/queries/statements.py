@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pricing_service.domain.periods import Period
 from pricing_service.domain.plan import Recurrence
 from pricing_service.domain.statement import Billed, LineKey, StatementState
-from pricing_service.queries.usage import in_days, on_statements
+from pricing_service.queries.usage import in_days
 from pricing_service.tables import (
     KnownSubscription,
     PricePlan,
@@ -34,8 +34,11 @@ async def plans_of(session: AsyncSession, offering_id: UUID) -> list[PricePlan]:
 
 def chargeable(period: Period) -> ColumnElement[bool]:
     """Subscriptions that may owe something for the period: those begun by then, or with usage in it."""
-    used = select(UsageEvent.subscription_id).where(*in_days(period.first_day, period.end_day))
-    return or_(KnownSubscription.activated_at < period.end, KnownSubscription.id.in_(used))
+    # Correlated, so that it is asked of the few that have not begun, through the index: not of all usage there is.
+    used = select(UsageEvent.day).where(
+        UsageEvent.subscription_id == KnownSubscription.id, *in_days(period.first_day, period.end_day)
+    )
+    return or_(KnownSubscription.activated_at < period.end, used.exists())
 
 
 async def is_subscribed(session: AsyncSession, demand_id: UUID) -> bool:
@@ -50,40 +53,18 @@ async def runs_on(session: AsyncSession, demand_id: UUID) -> bool:
     return await session.scalar(running.where(KnownSubscription.state != "ended").limit(1)) is not None
 
 
-async def next_chargeable_unit(session: AsyncSession, period: Period, after: UUID | None) -> UUID | None:
-    """Business units one by one, in the order of their ids."""
-    query = select(KnownSubscription.business_unit_id).where(chargeable(period))
-    if after is not None:
-        query = query.where(KnownSubscription.business_unit_id > after)
-    unit: UUID | None = await session.scalar(query.order_by(KnownSubscription.business_unit_id).limit(1))
-    return unit
+async def chargeable_units(session: AsyncSession, period: Period, *, after: UUID | None, limit: int) -> list[UUID]:
+    """The next business units, in the order of their ids."""
+    unit = KnownSubscription.business_unit_id
+    query = select(unit).where(chargeable(period)).distinct().order_by(unit).limit(limit)
+    return list(await session.scalars(query if after is None else query.where(unit > after)))
 
 
 async def chargeable_subscriptions(
-    session: AsyncSession, business_unit_id: UUID, period: Period
+    session: AsyncSession, units: Sequence[UUID], period: Period
 ) -> list[KnownSubscription]:
-    query = select(KnownSubscription).where(KnownSubscription.business_unit_id == business_unit_id, chargeable(period))
-    return list(await session.scalars(query.order_by(KnownSubscription.id)))
-
-
-async def metered_by_day(
-    session: AsyncSession, business_unit_id: UUID, period: Period
-) -> dict[UUID, dict[tuple[str, date], Decimal]]:
-    """Per subscription the quantities that statements hold, by meter and day (of meters that sum or count)."""
-    query = (
-        select(UsageEvent.subscription_id, UsageEvent.meter, UsageEvent.day, exact_sum(UsageEvent.quantity))
-        .join(KnownSubscription, KnownSubscription.id == UsageEvent.subscription_id)
-        .where(
-            KnownSubscription.business_unit_id == business_unit_id,
-            *in_days(period.first_day, period.end_day),
-            on_statements(),
-        )
-        .group_by(UsageEvent.subscription_id, UsageEvent.meter, UsageEvent.day)
-    )
-    metered: dict[UUID, dict[tuple[str, date], Decimal]] = {}
-    for subscription_id, meter, day, quantity in await session.execute(query):
-        metered.setdefault(subscription_id, {})[meter, day] = quantity
-    return metered
+    query = select(KnownSubscription).where(KnownSubscription.business_unit_id.in_(units), chargeable(period))
+    return list(await session.scalars(query.order_by(KnownSubscription.business_unit_id, KnownSubscription.id)))
 
 
 def _counts_as_billed(statement_period: Period) -> ColumnElement[bool]:
@@ -95,28 +76,35 @@ def _counts_as_billed(statement_period: Period) -> ColumnElement[bool]:
 
 
 async def billed_before(
-    session: AsyncSession, business_unit_id: UUID, service_period: Period, statement_period: Period
-) -> dict[UUID, dict[LineKey, Billed]]:
-    """Per subscription what statements already hold of a service period, as a statement of the other one sees it."""
+    session: AsyncSession, units: Sequence[UUID], service_period: Period, statement_period: Period
+) -> dict[tuple[UUID, UUID], dict[LineKey, Billed]]:
+    """Per business unit and subscription what statements already hold of a service period, as a statement of the other
+    one sees it."""
+    line = StatementLine
+    columns = (line.subscription_id, line.charge, line.kind, line.split_start, line.amount, line.quantity)
     query = (
-        select(StatementLine, Statement.period, Statement.sequence)
+        select(Statement.business_unit_id, Statement.period, Statement.sequence, line.usage_upto, *columns)
         .join(Statement, Statement.id == StatementLine.statement_id)
         .where(
-            Statement.business_unit_id == business_unit_id,
+            Statement.business_unit_id.in_(units),
             StatementLine.service_period == str(service_period),
             _counts_as_billed(statement_period),
         )
         .order_by(Statement.period, Statement.sequence, StatementLine.position)
     )
-    before: dict[UUID, dict[LineKey, Billed]] = {}
-    for line, period, number in await session.execute(query):
+    before: dict[tuple[UUID, UUID], dict[LineKey, Billed]] = {}
+    for unit, period, number, upto, subscription_id, charge, kind, start, amount, quantity in await session.execute(
+        query
+    ):
         sequence = number if period == str(statement_period) else f"{number} of {period}"
-        key = LineKey(line.subscription_id, line.charge, line.kind, line.split_start)
-        held = before.setdefault(line.subscription_id, {}).get(key, Billed(ZERO, ZERO, ()))
-        before[line.subscription_id][key] = Billed(
-            exact_total([held.amount, line.amount]),
-            exact_total([held.quantity, line.quantity]),
+        of_subscription = before.setdefault((unit, subscription_id), {})
+        key = LineKey(subscription_id, charge, kind, start)
+        held = of_subscription.get(key, Billed(ZERO, ZERO, ()))
+        of_subscription[key] = Billed(
+            exact_total([held.amount, amount]),
+            exact_total([held.quantity, quantity]),
             (*held.sequences, sequence),
+            max(held.usage_upto, -1 if upto is None else upto),
         )
     return before
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.domain.meters import ADDITIVE, Aggregation
@@ -20,9 +20,11 @@ def in_days(start: date, end: date) -> tuple[ColumnElement[bool], ColumnElement[
     return UsageEvent.day >= start, UsageEvent.day < end
 
 
-def on_statements() -> ColumnElement[bool]:
-    """What rating sums: stamped with the statement that bills it, and not with one that takes it off again."""
-    return and_(UsageEvent.statement_id.is_not(None), UsageEvent.withdrawn_statement_id.is_(None))
+def counted_at(cut: int) -> ColumnElement[bool]:
+    """What counted when `cut` was the latest arrival: what rating sums, then and whenever it is explained."""
+    withdrawn = UsageEvent.withdrawn_arrival
+    counts = or_(withdrawn > cut, and_(withdrawn.is_(None), UsageEvent.counts))
+    return and_(UsageEvent.arrival <= cut, counts)
 
 
 async def aggregations(session: AsyncSession) -> dict[str, Aggregation]:
@@ -42,7 +44,7 @@ async def metered_quantities(
 ) -> dict[tuple[UUID, str], dict[Attributes, Decimal]]:
     """Per (subscription, meter) the quantity of a half-open window of days, split by attributes if asked for.
 
-    `of` says which events: `on_statements()` for rating, `UsageEvent.counts` for all that counts, with whatever
+    `of` says which events: `counted_at(cut)` for rating, `UsageEvent.counts` for all that counts, with whatever
     narrows the subscriptions. `aggregated` is `aggregations(session)`. A split by attributes is exact per group;
     of unique_count, max and latest the groups do not add up to the whole.
     """

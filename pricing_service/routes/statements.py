@@ -33,10 +33,10 @@ Reader = Annotated[Principal, may(Role.CONSUMER, Role.DEMAND_LEADER, Role.FINANC
 
 @router.post("/rating-runs", status_code=202, summary="Rate a period")
 async def start_rating(
-    body: bodies.RatingRunCreate, response: Response, principal: Finance, session: WriteSession
+    body: bodies.RatingRunCreate, response: Response, principal: Finance, session: WriteSession, now: Now
 ) -> JobRead:
     """A job that drafts each business unit's statement of what is not yet on an issued one. Drafts are replaced."""
-    return accepted_job(response, await rating.start_rating(session, body))
+    return accepted_job(response, await rating.start_rating(session, body, now=now))
 
 
 @router.get("/statements", response_model=Page[bodies.StatementSummary], summary="List statements")

@@ -42,6 +42,7 @@ class StatementLineRead(Read):
     recurring: str
     meter: str | None
     service_period: str = Field(description="The period that it is for: the next one where it is billed in advance")
+    adjusts_period: str | None = Field(description="The closed period that it puts right, where it is an adjustment")
     split_start: date
     split_end: date | None = Field(description="The first day that is no longer in it")
     quantity: DecimalString

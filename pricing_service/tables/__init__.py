@@ -10,7 +10,8 @@
 | prices | price_plan: immutable versions; priced_offering: the offering whose price changed |
 | quotes | quote, quote_counter: offers |
 | budgets | budget, budget_entry, reservation, budget_transfer: the money for them, and what moved it |
-| usage | meter, usage_event, usage_correction: what was metered; usage_policy, usage_rejection |
+| usage | meter, usage_event, usage_correction, usage_policy, usage_rejection: what was metered |
+| | usage_arrival, late_usage: in which order it came, and what came for closed periods |
 | statements | statement, statement_line: what is charged |
 | known | known_demand, known_service, known_offering, known_subscription, known_unit_tags: others' facts |
 | | subscription_step: the history of a subscription |
@@ -42,7 +43,15 @@ from pricing_service.tables.known import (
 from pricing_service.tables.prices import PricedOffering, PricePlan
 from pricing_service.tables.quotes import Quote, QuoteCounter
 from pricing_service.tables.statements import Statement, StatementLine
-from pricing_service.tables.usage import Meter, UsageCorrection, UsageEvent, UsagePolicy, UsageRejection
+from pricing_service.tables.usage import (
+    LateUsage,
+    Meter,
+    UsageArrival,
+    UsageCorrection,
+    UsageEvent,
+    UsagePolicy,
+    UsageRejection,
+)
 
 __all__ = [
     "Accrual",
@@ -68,6 +77,7 @@ __all__ = [
     "KnownService",
     "KnownSubscription",
     "KnownUnitTags",
+    "LateUsage",
     "Meter",
     "PeriodState",
     "PricePlan",
@@ -81,6 +91,7 @@ __all__ = [
     "StatementLine",
     "SubscriptionStep",
     "UnitCost",
+    "UsageArrival",
     "UsageCorrection",
     "UsageEvent",
     "UsagePolicy",

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pricing_service.tables.base import Base
@@ -58,11 +58,15 @@ class StatementLine(Base):
     amount: Mapped[Decimal] = mapped_column(ExactDecimal)
     currency: Mapped[str]
     parts: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    adjusts_period: Mapped[str | None]  # the closed period that it puts right
     service_period: Mapped[str] = mapped_column(index=True)  # what is billed in advance is not of its statement's
     split_start: Mapped[date]
     split_end: Mapped[date | None]  # half-open; None: a credit for what is no longer rated
     usage_from: Mapped[date | None]
     usage_until: Mapped[date | None]
+    # It bills what arrived after the one and up to the other (what was billed before, and no longer counts, is off).
+    usage_after: Mapped[int | None] = mapped_column(BigInteger)
+    usage_upto: Mapped[int | None] = mapped_column(BigInteger)
     price_plan_id: Mapped[UUID | None]
     plan_version: Mapped[int | None]
     allocation_run_id: Mapped[UUID | None]

@@ -4,15 +4,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import JSON, Index, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pricing_service.tables.base import Base
 from services.db import Aggregate, ExactDecimal, JsonDocument, UtcInstant
+from services.db.chassis_tables import RowNumber
 
-_BILLED = text("statement_id IS NOT NULL")
-_WITHDRAWN = text("withdrawn_statement_id IS NOT NULL")
 _WAITS = text("waits")
 # Where a meter keeps no attributes the column is NULL, not JSON's null: the hot path leaves it out.
 _Attributes = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
@@ -24,20 +23,13 @@ class UsageEvent(Base):
     An event that several meters read has a row for each, numbered by `position`; the row 0 is the one that makes
     (source, event_id) unique. A void has that row alone, and it never counts. `counts` turns true and then false at
     most once, so what a statement has billed and a later one has withdrawn never comes back.
+
+    Rating never writes here: a statement line says up to which `arrival` it billed (ADR-0018). Whoever makes an event
+    count gives it its `arrival`, whoever ends that its `withdrawn_arrival`, both from `queries.next_arrival`.
     """
 
     __tablename__ = "usage_event"
-    __table_args__ = (
-        Index("ix_usage_event_subscription_day", "subscription_id", "day"),
-        # Partial, since what has just come in is in neither: an index less to write per event.
-        Index("ix_usage_event_statement", "statement_id", postgresql_where=_BILLED, sqlite_where=_BILLED),
-        Index(
-            "ix_usage_event_withdrawn",
-            "withdrawn_statement_id",
-            postgresql_where=_WITHDRAWN,
-            sqlite_where=_WITHDRAWN,
-        ),
-    )
+    __table_args__ = (Index("ix_usage_event_subscription_day", "subscription_id", "day"),)
 
     source: Mapped[str] = mapped_column(primary_key=True)
     event_id: Mapped[str] = mapped_column(primary_key=True)
@@ -52,8 +44,26 @@ class UsageEvent(Base):
     attributes: Mapped[dict[str, str] | None] = mapped_column(_Attributes)
     counts: Mapped[bool] = mapped_column(default=True)  # false: voided, replaced, or a correction that waits
     received_at: Mapped[datetime] = mapped_column(UtcInstant)
-    statement_id: Mapped[UUID | None]  # the statement that billed it first; None: not rated yet
-    withdrawn_statement_id: Mapped[UUID | None]  # the later one that took it off again, as it no longer counts
+    arrival: Mapped[int] = mapped_column(BigInteger)
+    withdrawn_arrival: Mapped[int | None] = mapped_column(BigInteger)  # when it ceased to count
+
+
+class LateUsage(Base):
+    """That usage of a closed period was billed by nobody when it closed, came afterwards, or ceased to count since."""
+
+    __tablename__ = "late_usage"
+
+    period: Mapped[str] = mapped_column(primary_key=True)
+    subscription_id: Mapped[UUID] = mapped_column(primary_key=True)
+    arrival: Mapped[int] = mapped_column(BigInteger)  # of the newest of it
+
+
+class UsageArrival(Base):
+    """Numbers the arrivals. PostgreSQL takes them from the sequence beneath, SQLite from the one row here."""
+
+    __tablename__ = "usage_arrival"
+
+    number: Mapped[int] = mapped_column(RowNumber, primary_key=True)
 
 
 class UsageCorrection(Base):

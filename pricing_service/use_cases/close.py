@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, literal, not_, or_, select, true
+from sqlalchemy import func, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -21,6 +21,7 @@ from pricing_service.events.periods import PeriodStateData
 from pricing_service.schemas.periods import ClosingRead, FindingRead, PeriodRead
 from pricing_service.tables import Accrual, AllocationRun, CostRow, CostSnapshot, PeriodState, Statement, UsageEvent
 from pricing_service.use_cases import reservations
+from pricing_service.use_cases.late_usage import count_unrated, note_unbilled
 from pricing_service.use_cases.periods import PeriodClosed, books, period_read
 from services.db.chassis_tables import Job
 from services.errors import Conflict, Fault
@@ -72,6 +73,7 @@ async def close_period(
     state.state, state.closed_at = PeriodStatus.CLOSED, now
     record(session, state, _event(BillingPeriodClosed, state, period))
     await reservations.close_period(session, period)
+    await note_unbilled(session, period)
     return state
 
 
@@ -233,12 +235,7 @@ async def unissued_drafts(session: AsyncSession, period: Period) -> list[Warned]
 
 async def unrated_usage(session: AsyncSession, period: Period) -> list[Warned]:
     """Usage that no statement bills yet, and usage that was taken back after a statement had billed it."""
-    billed, withdrawn = UsageEvent.statement_id.is_not(None), UsageEvent.withdrawn_statement_id.is_not(None)
-    waiting = select(func.count()).where(
-        *queries.in_days(period.first_day, period.end_day),
-        or_(and_(UsageEvent.counts, not_(billed)), and_(not_(UsageEvent.counts), billed, not_(withdrawn))),
-    )
-    count = await session.scalar(waiting)
+    count = await count_unrated(session, period)
     if not count:
         return []
     return [Warned("usage-unrated", f"{count} readings are not (or no longer rightly) billed", "start a rating run")]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -109,11 +109,11 @@ async def explain_line(session: AsyncSession, statement_id: UUID, line_id: UUID,
 async def _usage(session: AsyncSession, line: StatementLine) -> tuple[int, list[bodies.UsageBehind]]:
     if line.usage_from is None or line.usage_until is None:
         return 0, []
+    after, upto = -1 if line.usage_after is None else line.usage_after, line.usage_upto or 0
+    came = and_(UsageEvent.arrival > after, queries.counted_at(upto))
+    withdrawn = and_(UsageEvent.arrival <= after, queries.counted_at(after), ~queries.counted_at(upto))
     behind = (
-        or_(
-            UsageEvent.statement_id == line.statement_id,
-            UsageEvent.withdrawn_statement_id == line.statement_id,
-        ),
+        or_(came, withdrawn),
         UsageEvent.subscription_id == line.subscription_id,
         UsageEvent.meter == line.meter,
         *queries.in_days(line.usage_from, line.usage_until),
@@ -128,7 +128,7 @@ async def _usage(session: AsyncSession, line: StatementLine) -> tuple[int, list[
             time=event.time,
             meter=event.meter,
             quantity=event.quantity,
-            withdrawn=event.withdrawn_statement_id == line.statement_id,
+            withdrawn=event.arrival <= after,
         )
         for event in shown
     ]

@@ -14,6 +14,7 @@ from pricing_service import queries
 from pricing_service.domain.usage import Outcome, Reading, UsageRejected, reading
 from pricing_service.schemas.statements import UsageOutcome
 from pricing_service.tables import KnownSubscription, PricePlan, UsageEvent
+from pricing_service.use_cases.late_usage import note_late
 from services.db.upsert import upsert
 from services.errors import Fault, Invalid
 from services.events import NotYet
@@ -123,6 +124,7 @@ async def _meters_by_subscription(session: AsyncSession, ids: set[UUID]) -> dict
 async def _insert(session: AsyncSession, readings: Sequence[Reading], now: datetime) -> set[tuple[str, str]]:
     """Insert what is not there yet, and say which those were."""
     new: set[tuple[str, str]] = set()
+    arrival = await queries.next_arrival(session)
     zone = (await queries.fiscal_calendar(session)).zone
     for start in range(0, len(readings), _ROWS_A_STATEMENT):
         rows = [
@@ -135,11 +137,13 @@ async def _insert(session: AsyncSession, readings: Sequence[Reading], now: datet
                 "meter": found.meter,
                 "quantity": found.quantity,
                 "received_at": now,
-                "statement_id": None,
+                "arrival": arrival,
             }
             for found in readings[start : start + _ROWS_A_STATEMENT]
         ]
         insert = upsert(session, UsageEvent).values(rows).on_conflict_do_nothing()
         inserted = await session.execute(insert.returning(UsageEvent.source, UsageEvent.event_id))
         new.update((source, event_id) for source, event_id in inserted)
+    kept = [found for found in readings if (found.source, found.id) in new]
+    await note_late(session, [(found.subscription_id, found.time.astimezone(zone).date()) for found in kept], arrival)
     return new
