@@ -9,10 +9,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.consumers.group import consumers
 from pricing_service.schemas.numbers import Number
-from pricing_service.tables import KnownDemand, KnownSubscription, KnownUnitTags, SubscriptionStep
+from pricing_service.tables import KnownDemand, KnownSubscription, KnownUnitProfile, KnownUnitTags, SubscriptionStep
 from pricing_service.use_cases import quotes
 from services.db.upsert import upsert
 from services.events import Delivery, EventSeen, project
+
+
+class UnitProfileSeen(EventSeen):
+    headcount: int | None = None
+
+
+@consumers.projection("itaas.demand.business-unit.*", KnownUnitProfile)
+async def know_unit_profile(session: AsyncSession, event: Delivery[UnitProfileSeen], now: datetime) -> None:
+    await project(session, KnownUnitProfile, event, {"headcount": event.data.headcount})
 
 
 class SubscriptionSeen(EventSeen):

@@ -1,6 +1,6 @@
-"""From cost pools to unit costs: which driver a pool has in a period, what a unit costs, what a run was made from.
+"""From costs to unit costs: what is held of a service in a period, what a unit costs, what a run was made from.
 
-The methods themselves are in `allocation`; here is what an allocation run decides around them.
+Sharing itself is in `allocation`; here is what an allocation run decides around it.
 """
 
 import hashlib
@@ -9,24 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
-from enum import StrEnum
 from fractions import Fraction
 
-from pricing_service.domain.allocation import Driver
 from pricing_service.domain.periods import Period, split_days
-from services.errors import Fault, Invalid
 
 # Shares of cost keep this many decimals (or the pool's own, if more); unit costs are rounded to it, half-even.
 COST_PLACES = 12
 UNIT_COST_PLACES = 10
-
-
-class DriverKind(StrEnum):
-    FIXED = "fixed"  # weights that somebody decided
-    VOLUME = "volume"  # weights are the services' volumes of the period
-
-
-class DriverIncomplete(Invalid): ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +26,7 @@ class Subscribed:
     quantity: Decimal
     active_from: datetime
     active_until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class DriverRule:
-    """How a pool is shared: its services, and for a fixed driver the weight of each."""
-
-    kind: DriverKind
-    weights: Mapping[str, Decimal]  # by service; of a volume driver only the keys count
-
-    def __post_init__(self) -> None:
-        for service, weight in self.weights.items():
-            if weight < 0:
-                raise DriverIncomplete(
-                    f"the weight of {service} is negative",
-                    faults=[Fault("/driver/shares", "weights must be 0 or more")],
-                )
-
-    def driver(self, *, known: frozenset[str], volumes: Mapping[str, Decimal]) -> Driver:
-        """The pool's driver in a period. What cannot be shared stays visible with its reason, it never stops a run."""
-        strangers = [service for service in self.weights if service not in known]
-        if strangers:
-            return Driver(missing=f"its driver names a service that the catalogue has not published: {strangers[0]}")
-        if self.kind is DriverKind.FIXED:
-            return Driver(self.weights)
-        measured = {service: volumes[service] for service in self.weights if service in volumes}
-        return Driver(measured) if measured else Driver(missing="its driver is volume, but no volume is known")
+    unit: str = ""
 
 
 def unit_cost(cost: Decimal, volume: Decimal | None) -> Decimal | None:
@@ -80,6 +44,19 @@ def subscribed_volumes(period: Period, subscribed: Iterable[Subscribed]) -> dict
             volume = Fraction(held.quantity) * split.share
             weighted[held.service] = weighted.get(held.service, Fraction(0)) + volume
     return {service: _to_unit_cost_places(volume) for service, volume in weighted.items() if volume}
+
+
+def subscribed_by_unit(period: Period, subscribed: Iterable[Subscribed]) -> dict[str, dict[str, Decimal]]:
+    """service → business unit → subscribed quantities, weighted as in `subscribed_volumes`."""
+    weighted: dict[str, dict[str, Fraction]] = {}
+    for held in subscribed:
+        for split in split_days(period, active_from=held.active_from, active_until=held.active_until):
+            of_service = weighted.setdefault(held.service, {})
+            of_service[held.unit] = of_service.get(held.unit, Fraction(0)) + Fraction(held.quantity) * split.share
+    return {
+        service: {unit: _to_unit_cost_places(volume) for unit, volume in units.items()}
+        for service, units in weighted.items()
+    }
 
 
 def _to_unit_cost_places(number: Fraction) -> Decimal:

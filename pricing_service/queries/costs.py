@@ -6,12 +6,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.domain.periods import Period
 from pricing_service.tables import (
-    CostPool,
     CostRow,
     CostSnapshot,
     ServiceCost,
@@ -120,19 +119,28 @@ def _sums(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class PooledCost:
-    """What fell into a pool: `pool` is its place in the order given, None where no pool took the rows."""
+    """What of one import and currency fell into a pool: its place in the order given, None where no pool took it."""
 
     pool: int | None
+    import_id: UUID
+    source: str
+    currency: str
     cost: Decimal
     rows: int
 
 
-async def pooled_costs(session: AsyncSession, period: str, pools: Sequence[CostPool]) -> list[PooledCost]:
+async def pooled_costs(
+    session: AsyncSession, period: str, pools: Sequence[Sequence[Mapping[str, str]]]
+) -> list[PooledCost]:
     """The period's costs by pool: the first one all of whose rules match takes a row."""
-    takes = [(_matches(pool.rules), index) for index, pool in enumerate(pools)]
-    place = case(*takes, else_=-1).label("place") if takes else func.coalesce(-1).label("place")
-    query = in_force(period, place, exact_sum(CostRow.cost), func.count()).group_by(place).order_by(place)
-    return [PooledCost(None if at < 0 else at, cost, rows) for at, cost, rows in await session.execute(query)]
+    takes = [(_matches(rules), index) for index, rules in enumerate(pools)] or [(false(), 0)]
+    place = case(*takes, else_=-1).label("place")
+    keys = (place, CostSnapshot.source, CostRow.import_id, CostRow.currency)
+    query = in_force(period, *keys, exact_sum(CostRow.cost), func.count()).group_by(*keys).order_by(*keys)
+    return [
+        PooledCost(None if at < 0 else at, import_id, source, currency, cost, rows)
+        for at, source, import_id, currency, cost, rows in await session.execute(query)
+    ]
 
 
 def _matches(rules: Sequence[Mapping[str, str]]) -> ColumnElement[bool]:

@@ -2,6 +2,8 @@
 
 from pricing_service.routes import (
     allocation,
+    allocation_models,
+    allocation_runs,
     budgets,
     cost_entries,
     costs,
@@ -9,6 +11,7 @@ from pricing_service.routes import (
     periods,
     prices,
     quotes,
+    service_plans,
     statements,
     usage,
 )
@@ -20,6 +23,9 @@ ROUTERS = [
     costs.router,
     cost_entries.router,
     allocation.router,
+    allocation_models.router,
+    allocation_runs.router,
+    service_plans.router,
     prices.router,
     quotes.router,
     budgets.router,

@@ -1,4 +1,4 @@
-"""Cost pools, volumes, allocation runs, unit costs, and the allocation calculator."""
+"""Cost pools, volumes, unit costs, and the allocation calculator."""
 
 import asyncio
 from typing import Annotated, Any
@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from pricing_service import queries
 from pricing_service.schemas import allocation as bodies
+from pricing_service.schemas.allocation_runs import ServiceCostRead
 from pricing_service.schemas.numbers import PeriodText
-from pricing_service.tables import AllocationRun, CostPool, ServiceCost, ServiceVolume
+from pricing_service.tables import CostPool, ServiceCost, ServiceVolume
 from pricing_service.use_cases import allocation
 from services.errors import NotFound
 from services.http import Api, Etag, Page, Paging, ReadSession, WriteSession, paginate
@@ -73,38 +74,7 @@ async def list_service_volumes(
     return await paginate(session, query, ServiceVolume.id, paging)
 
 
-@router.post("/allocation-runs", status_code=201, summary="Run an allocation")
-async def run_allocation(
-    body: bodies.AllocationRunCreate, principal: Finance, session: WriteSession, etag: Etag
-) -> bodies.AllocationRunRead:
-    """Share a period's costs among the services, to the last unit, and publish what a unit of each costs."""
-    run = await allocation.run_allocation(session, body)
-    return await allocation.read_run(session, etag(run))
-
-
-@router.get("/allocation-runs", response_model=Page[bodies.AllocationRunSummary], summary="List allocation runs")
-async def list_allocation_runs(
-    principal: Reader, session: ReadSession, paging: Paging, period: Annotated[PeriodText | None, Query()] = None
-) -> Page[Any]:
-    """The oldest first."""
-    query = select(AllocationRun)
-    if period is not None:
-        query = query.where(AllocationRun.period == period)
-    return await paginate(session, query, AllocationRun.id, paging)
-
-
-@router.get("/allocation-runs/{run_id}", summary="Read an allocation run")
-async def read_allocation_run(
-    run_id: UUID, principal: Reader, session: ReadSession, etag: Etag
-) -> bodies.AllocationRunRead:
-    """Its pools and their shares, what each service costs, and what stayed unallocated, and why."""
-    run = await session.get(AllocationRun, run_id)
-    if run is None:
-        raise NotFound(f"no allocation run {run_id}")
-    return await allocation.read_run(session, etag(run))
-
-
-@router.get("/unit-costs", response_model=Page[bodies.ServiceCostRead], summary="List unit costs")
+@router.get("/unit-costs", response_model=Page[ServiceCostRead], summary="List unit costs")
 async def list_unit_costs(
     principal: Reader,
     session: ReadSession,

@@ -1,4 +1,4 @@
-"""Cost pools, volumes, allocation runs, unit costs, and the allocation calculator."""
+"""Cost pools, drivers, volumes, and the allocation calculator."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -7,21 +7,39 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from pricing_service.domain.allocation import Method
-from pricing_service.domain.costing import DriverKind
-from pricing_service.schemas.numbers import Name, Number, PeriodText, Quantity
+from pricing_service.domain.allocation import DriverKind, Method
+from pricing_service.schemas.numbers import Key, Name, Number, PeriodText, Quantity
 from services.http import Body, CurrencyCode, DecimalString, MoneyModel, Read
 
 COLUMNS = Literal[
     "ServiceName",
     "ServiceCategory",
+    "ServiceSubcategory",
     "ProviderName",
+    "PublisherName",
+    "InvoiceIssuerName",
+    "InvoiceId",
+    "BillingAccountId",
+    "BillingAccountName",
     "SubAccountId",
+    "SubAccountName",
+    "RegionId",
+    "RegionName",
     "ResourceId",
+    "ResourceName",
+    "ResourceType",
     "ChargeCategory",
     "ChargeClass",
+    "ChargeDescription",
+    "ChargeFrequency",
+    "PricingCategory",
+    "SkuId",
+    "ConsumedUnit",
     "BillingCurrency",
     "Source",
+    "account",
+    "cost_centre",
+    "origin",
 ]
 TagKey = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r'^[^"\\\x00-\x1f]+$')]
 Text = Annotated[str, StringConstraints(max_length=2048, pattern=r"^[^\x00]*$")]
@@ -46,11 +64,34 @@ class ShareBody(Body):
     weight: Quantity = Decimal(1)
 
 
-class DriverBody(Body):
-    """How the pool is shared: `fixed` by the weights given, `volume` by the services' volumes of the period."""
+class DriverSpec(Body):
+    """By what cost is shared; see `kind`."""
 
-    kind: DriverKind
+    kind: DriverKind = Field(
+        description="fixed: weights given; volume: the services' volumes of the period; usage: what a meter counted, "
+        "or without a meter what is subscribed; headcount; statistic: figures given for the period; cost_weighted: "
+        "the cost received so far; even"
+    )
+    meter: Key | None = Field(None, description="Of a usage driver")
+    statistic: Name | None = Field(None, description="Of a statistic driver: its name")
+
+    @model_validator(mode="after")
+    def what_the_kind_needs(self) -> Self:
+        if self.meter is not None and self.kind is not DriverKind.USAGE:
+            raise ValueError("only a usage driver has a meter")
+        if (self.statistic is not None) != (self.kind is DriverKind.STATISTIC):
+            raise ValueError("a statistic driver, and no other, names its statistic")
+        return self
+
+
+class DriverBody(DriverSpec):
+    """How the pool is shared, and among whom; of a fixed driver the weights count, of the others only who receives.
+
+    No shares: whoever the driver measures (not of fixed and volume).
+    """
+
     shares: list[ShareBody] = Field(max_length=1000)
+    fallback: DriverSpec | None = Field(None, description="Where the driver is unknown or sums to zero")
 
     @model_validator(mode="after")
     def each_service_once(self) -> Self:
@@ -92,74 +133,6 @@ class ServiceVolumeRead(Read):
     period: str
     volume: DecimalString
     updated_at: datetime
-
-
-class AllocationRunCreate(Body):
-    period: PeriodText
-    method: Method = Method.DIRECT
-
-
-class ServiceCostRead(Read):
-    service_id: UUID
-    period: str
-    cost: MoneyModel
-    volume: DecimalString | None
-    volume_source: str = Field(description="given, subscriptions (quantities weighted by active days), or none")
-    unit: str = Field(description="The service's unit of measure")
-    unit_cost: DecimalString | None = Field(description="cost ÷ volume to ten decimals, half-even; null without volume")
-    currency: str
-    cost_rows: int
-    allocation_run_id: UUID
-    published_at: datetime
-
-
-class PoolShareRead(Read):
-    service_id: UUID
-    amount: DecimalString
-
-
-class AllocatedPool(Read):
-    name: str
-    amount: DecimalString
-    cost_rows: int
-    shares: list[PoolShareRead]
-
-
-class UnallocatedRead(Read):
-    pool: str | None = Field(description="null: rows that no pool takes")
-    amount: DecimalString
-    cost_rows: int
-    reason: str
-
-
-class AllocationRunRead(Read):
-    """An immutable run: `total` = what the services carry + what stays unallocated, to the last unit."""
-
-    id: UUID
-    period: str
-    method: Method
-    currency: str
-    input_hash: str = Field(description="Of all that decides the outcome: same inputs, same hash")
-    same_inputs_as: list[UUID] = Field([], description="Earlier runs over the same inputs")
-    total: MoneyModel
-    allocated: MoneyModel
-    cost_rows: int
-    services: list[ServiceCostRead]
-    pools: list[AllocatedPool]
-    unallocated: list[UnallocatedRead]
-    created_at: datetime
-
-
-class AllocationRunSummary(Read):
-    id: UUID
-    period: str
-    method: Method
-    currency: str
-    input_hash: str
-    total: MoneyModel
-    allocated: MoneyModel
-    cost_rows: int
-    created_at: datetime
 
 
 class PreviewPool(Body):

@@ -6,26 +6,34 @@
 | costs | cost_import, cost_import_fault, cost_row: charges, file by file; cost_snapshot: which of them count |
 | entries | accrual, amortisation_schedule, cost_entry: costs that no file brings |
 | exchange | exchange_rate: what a currency is worth, by type and day |
-| allocation | cost_pool, service_volume; allocation_run, allocation_pool, allocation_share, service_cost, unit_cost |
+| allocation_models | allocation_model, allocation_statistic, service_plan: how costs are to be shared, and the plan |
+| allocation | cost_pool, service_volume; allocation_run and what it found: allocation_pool, _source, _node, _flow, \
+_share; service_cost, unit_cost_share, unit_cost |
 | prices | price_plan: immutable versions; priced_offering: the offering whose price changed |
 | quotes | quote, quote_counter: offers |
 | budgets | budget, budget_entry, reservation, budget_transfer: the money for them, and what moved it |
 | usage | meter, usage_event, usage_correction, usage_policy, usage_rejection: what was metered |
 | | usage_arrival, late_usage: in which order it came, and what came for closed periods |
 | statements | statement, statement_line: what is charged |
-| known | known_demand, known_service, known_offering, known_subscription, known_unit_tags: others' facts |
+| known | known_demand, known_service, known_offering, known_subscription, known_unit_tags, \
+known_unit_profile: others' facts |
 | | subscription_step: the history of a subscription |
 """
 
 from pricing_service.tables.allocation import (
+    AllocationFlow,
+    AllocationNode,
     AllocationPool,
     AllocationRun,
     AllocationShare,
+    AllocationSource,
     CostPool,
     ServiceCost,
     ServiceVolume,
     UnitCost,
+    UnitCostShare,
 )
+from pricing_service.tables.allocation_models import AllocationModel, AllocationStatistic, ServicePlan
 from pricing_service.tables.base import Base
 from pricing_service.tables.budgets import Budget, BudgetEntry, BudgetTransfer, Reservation
 from pricing_service.tables.calendar import FiscalCalendarRow, PeriodState
@@ -37,6 +45,7 @@ from pricing_service.tables.known import (
     KnownOffering,
     KnownService,
     KnownSubscription,
+    KnownUnitProfile,
     KnownUnitTags,
     SubscriptionStep,
 )
@@ -55,9 +64,14 @@ from pricing_service.tables.usage import (
 
 __all__ = [
     "Accrual",
+    "AllocationFlow",
+    "AllocationModel",
+    "AllocationNode",
     "AllocationPool",
     "AllocationRun",
     "AllocationShare",
+    "AllocationSource",
+    "AllocationStatistic",
     "AmortisationSchedule",
     "Base",
     "Budget",
@@ -76,6 +90,7 @@ __all__ = [
     "KnownOffering",
     "KnownService",
     "KnownSubscription",
+    "KnownUnitProfile",
     "KnownUnitTags",
     "LateUsage",
     "Meter",
@@ -86,11 +101,13 @@ __all__ = [
     "QuoteCounter",
     "Reservation",
     "ServiceCost",
+    "ServicePlan",
     "ServiceVolume",
     "Statement",
     "StatementLine",
     "SubscriptionStep",
     "UnitCost",
+    "UnitCostShare",
     "UsageArrival",
     "UsageCorrection",
     "UsageEvent",

@@ -46,6 +46,11 @@ class AllocationRun(Aggregate, Base):
     allocated_amount: Mapped[Decimal] = mapped_column(ExactDecimal)
     cost_rows: Mapped[int] = mapped_column(BigInteger)
     unallocated: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    model_id: Mapped[UUID | None]  # None: of the cost pools as they stood
+    model_version: Mapped[int | None]
+    inputs: Mapped[dict[str, Any]] = mapped_column(JsonDocument, default=dict, server_default="{}")
+
+    __not_audited__ = frozenset({"inputs"})
 
     @property
     def total(self) -> Money:
@@ -79,6 +84,69 @@ class AllocationShare(Base):
     amount: Mapped[Decimal] = mapped_column(ExactDecimal)
 
 
+class AllocationSource(Base):
+    """What fell into a pool from one import and currency; `rate` turned `cost` into `amount` of the run's currency."""
+
+    __tablename__ = "allocation_source"
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)  # the pool's; -1: no pool took the rows
+    import_id: Mapped[UUID] = mapped_column(primary_key=True)
+    currency: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    cost: Mapped[Decimal] = mapped_column(ExactDecimal)
+    cost_rows: Mapped[int] = mapped_column(BigInteger)
+    rate: Mapped[Decimal] = mapped_column(ExactDecimal)  # as it was stated
+    rate_inverse: Mapped[bool]  # stated for the other direction: cost ÷ rate
+    amount: Mapped[Decimal] = mapped_column(ExactDecimal)
+
+
+class AllocationNode(Base):
+    """A pool, a tower or a service as it gave its cost on: own + received = what it gave + left_over."""
+
+    __tablename__ = "allocation_node"
+    __table_args__ = (UniqueConstraint("run_id", "position"),)
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)  # pool:<name>, tower:<name>, service:<id>
+    position: Mapped[int]  # in the order in which they gave
+    own: Mapped[Decimal] = mapped_column(ExactDecimal)
+    received: Mapped[Decimal] = mapped_column(ExactDecimal)
+    gross: Mapped[Decimal] = mapped_column(ExactDecimal)  # of the simultaneous equations, to twelve decimals
+    driver: Mapped[str | None]
+    basis: Mapped[str]  # driver, fallback, none
+    reason: Mapped[str | None]  # why the driver was of no use
+    weights: Mapped[dict[str, str]] = mapped_column(JsonDocument)
+    left_over: Mapped[Decimal] = mapped_column(ExactDecimal)
+
+
+class AllocationFlow(Base):
+    """What of a pool's cost went from one node to another."""
+
+    __tablename__ = "allocation_flow"
+    __table_args__ = (Index("ix_allocation_flow_receiver", "run_id", "receiver"),)
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    giver: Mapped[str] = mapped_column(primary_key=True)
+    receiver: Mapped[str] = mapped_column(primary_key=True)
+    pool: Mapped[str] = mapped_column(primary_key=True)
+    attribution: Mapped[str] = mapped_column(primary_key=True)  # rule, driver, spread
+    amount: Mapped[Decimal] = mapped_column(ExactDecimal)
+
+
+class UnitCostShare(Base):
+    """What of a service's cost a business unit carries in a run."""
+
+    __tablename__ = "unit_cost_share"
+    __table_args__ = (Index("ix_unit_cost_share_unit", "run_id", "business_unit_id"),)
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    service_id: Mapped[UUID] = mapped_column(primary_key=True)
+    business_unit_id: Mapped[UUID] = mapped_column(primary_key=True)
+    weight: Mapped[Decimal] = mapped_column(ExactDecimal)
+    amount: Mapped[Decimal] = mapped_column(ExactDecimal)
+
+
 class ServiceCost(Base):
     """What a service cost in a run, in all and per unit."""
 
@@ -95,7 +163,7 @@ class ServiceCost(Base):
     cost_amount: Mapped[Decimal] = mapped_column(ExactDecimal)
     currency: Mapped[str]
     volume: Mapped[Decimal | None] = mapped_column(ExactDecimal)
-    volume_source: Mapped[str]  # given, subscriptions, none
+    volume_source: Mapped[str]  # given, capacity, subscriptions, none
     unit: Mapped[str]
     unit_cost: Mapped[Decimal | None] = mapped_column(ExactDecimal)
     cost_rows: Mapped[int] = mapped_column(BigInteger)

@@ -34,6 +34,14 @@ class KnownOffering(Projection, Base):
     unit_of_measure: Mapped[str]
 
 
+class KnownUnitProfile(Projection, Base):
+    """What demand says of a business unit beyond its place in the tree."""
+
+    __tablename__ = "known_unit_profile"
+
+    headcount: Mapped[int | None]
+
+
 class KnownSubscription(Projection, Base):
     __tablename__ = "known_subscription"
     __table_args__ = (Index("ix_known_subscription_unit", "business_unit_id", "id"),)

@@ -47,7 +47,9 @@ async def subjects(
     found: list[Subject] = []
     unpriced: list[Unpriced] = []
     for subscription in subscriptions:
-        holding, services = _holding(subscription, steps[subscription.id], tags.get(subscription.business_unit_id, {}))
+        holding, services = holding_of(
+            subscription, steps[subscription.id], tags.get(subscription.business_unit_id, {})
+        )
         plans: dict[UUID, Sequence[PlanVersion]] = {}
         reasons: list[str] = []
         currency = None
@@ -66,9 +68,10 @@ async def subjects(
     return found, unpriced
 
 
-def _holding(
+def holding_of(
     subscription: KnownSubscription, steps: Sequence[SubscriptionStep], unit_tags: Mapping[str, str]
 ) -> tuple[Holding, dict[UUID, UUID]]:
+    """The subscription with its history, and the service of each offering that it held."""
     begun, ended = subscription.activated_at, subscription.ended_at
     services = {step.offering_id: step.service_id for step in steps}
     if not steps:

@@ -1,35 +1,18 @@
-"""Drivers of a period, unit costs and the hash of a run's inputs."""
+"""Volumes of a period, unit costs and the hash of a run's inputs."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import pytest
-
 from pricing_service.domain.calendar import FiscalCalendar
 from pricing_service.domain.costing import (
-    DriverIncomplete,
-    DriverKind,
-    DriverRule,
     Subscribed,
     input_hash,
+    subscribed_by_unit,
     subscribed_volumes,
     unit_cost,
 )
 
 D = Decimal
-
-
-def test_a_driver_that_cannot_share_says_why() -> None:
-    fixed = DriverRule(DriverKind.FIXED, {"a": D(3), "b": D(1)})
-    known = frozenset({"a", "b"})
-    assert fixed.driver(known=known, volumes={}).weights == {"a": D(3), "b": D(1)}
-    missing = fixed.driver(known=frozenset({"a"}), volumes={}).missing
-    assert missing == "its driver names a service that the catalogue has not published: b"
-    volume = DriverRule(DriverKind.VOLUME, {"a": D(1), "b": D(1)})
-    assert volume.driver(known=known, volumes={"a": D(7), "c": D(1)}).weights == {"a": D(7)}
-    assert volume.driver(known=known, volumes={}).missing == "its driver is volume, but no volume is known"
-    with pytest.raises(DriverIncomplete):
-        DriverRule(DriverKind.FIXED, {"a": D(-1)})
 
 
 def test_unit_cost_has_ten_decimals() -> None:
@@ -52,6 +35,8 @@ def test_volumes_from_subscriptions_are_weighted_by_active_days() -> None:
         ],
     )
     assert volumes == {"a": D("4.3333333333")}
+    held = [Subscribed("a", D(4), november.start, None, "x"), Subscribed("a", D(1), day, None, "y")]
+    assert subscribed_by_unit(november, held) == {"a": {"x": D(4), "y": D("0.3333333333")}}
 
 
 def test_same_inputs_same_hash() -> None:
