@@ -1,5 +1,6 @@
 """Accruals, amortisation, corrections and credits: booked as rows, refused into closed periods, adding up."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from services.ids import uuid7
+from services.money import exact_total
 from services.testing import ServiceHarness
 from tests.pricing_service.samples import World, focus_csv, imported, on_both_databases, refusal
 
@@ -104,7 +106,8 @@ async def test_an_accrual_and_its_reversal_sum_to_zero(service: ServiceHarness, 
 
     # Within the accrual's own open period: nothing is left of it there.
     third = await booked(finance, "accruals", ACCRUAL | {"period": "2026-11", "amount": "-7"})
-    await booked(finance, f"accruals/{third['id']}/reverse", why)
+    at_once = await asyncio.gather(*[finance.post(f"/v1/accruals/{third['id']}/reverse", json=why) for _ in range(4)])
+    assert sorted(answer.status_code for answer in at_once) == [200, 409, 409, 409]
     assert await costs(finance, "2026-11", "2026-12") == [{"accrual": "0"}, {}]
     listed = (await finance.get("/v1/accruals?period=2026-09")).json()["items"]
     assert [accrual["id"] for accrual in listed] == [first["id"], second["id"]]
@@ -245,3 +248,31 @@ async def test_corrections_and_credits(service: ServiceHarness, finance: httpx.A
     await booked(finance, "cost-pools", pool | {"driver": {"kind": "fixed", "shares": shares}})
     run = await booked(finance, "allocation-runs", {"period": "2026-11"})
     assert run["allocated"] == {"amount": "10.5", "currency": "USD"}
+
+
+async def test_weeks_bear_their_days_and_the_largest_amounts_their_digits(finance: httpx.AsyncClient) -> None:
+    calendar = {"scheme": "4-4-5", "start_month": 7, "time_zone": "Europe/Zurich"}
+    put = await finance.put("/v1/fiscal-calendar", json=calendar, headers={"If-Match": "*"})
+    assert put.status_code == 200, put.text
+    weeks = PREPAID | {"first_period": "2026-P12", "periods": 4, "by": "days", "amount": "18.00", "currency": "JPY"}
+    made = await booked(finance, "amortisation-schedules", weeks)
+    assert [(share["period"], share["amount"]) for share in made["shares"]] == [
+        ("2026-P12", "5"),
+        ("2027-P01", "4"),
+        ("2027-P02", "4"),
+        ("2027-P03", "5"),
+    ]
+    most = "999999999999999999.999999999999999999"
+    await booked(finance, "accruals", ACCRUAL | {"period": "2026-P12", "amount": most, "currency": "KWD"})
+    assert (await costs(finance, "2027-P01"))[0]["accrual"] == f"-{most}"
+    long = await booked(
+        finance, "amortisation-schedules", PREPAID | {"first_period": "2027-P01", "periods": 600, "amount": most}
+    )
+    assert sum_of(long["shares"]) == D(most)
+    assert (await finance.post("/v1/accruals", json=ACCRUAL | {"period": "2026-10"})).status_code == 422
+    zero = await finance.post("/v1/accruals", json=ACCRUAL | {"period": "2026-P12", "amount": "-0.00"})
+    assert refusal(zero) == (422, "nothing-to-book", ["/amount"])
+
+
+def sum_of(shares: list[dict[str, str]]) -> Decimal:
+    return exact_total([D(share["amount"]) for share in shares])
