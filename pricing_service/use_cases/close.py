@@ -214,7 +214,7 @@ async def unallocated(session: AsyncSession, period: Period) -> list[Warned]:
     newest = select(AllocationRun).where(AllocationRun.period == period.name).order_by(AllocationRun.id.desc()).limit(1)
     run: AllocationRun | None = await session.scalar(newest)
     if run is not None:
-        return [
+        found = [
             Warned(
                 "cost-unallocated",
                 f"{left['amount']} {run.currency} of {left['pool'] or 'no pool'}: {left['reason']}",
@@ -222,6 +222,10 @@ async def unallocated(session: AsyncSession, period: Period) -> list[Warned]:
             )
             for left in run.unallocated
         ]
+        since = select(literal(1)).where(CostSnapshot.period == period.name, CostSnapshot.taken_at > run.created_at)
+        if await session.scalar(since.limit(1)):
+            found.append(Warned("allocation-stale", f"costs have come since run {run.id}", "run the allocation again"))
+        return found
     if await session.scalar(queries.in_force(period.name, literal(1)).limit(1)):
         return [Warned("not-allocated", f"the costs of {period} were never allocated", "run an allocation")]
     return []

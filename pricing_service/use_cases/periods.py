@@ -5,10 +5,9 @@ lock of the books (the calendar's row), which closing, reopening and changing th
 slips into a period while it is being closed. SQLite has one writer anyway.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import FromClause, literal, select
+from sqlalchemy import literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -16,7 +15,14 @@ from pricing_service.domain.calendar import FiscalCalendar
 from pricing_service.domain.periods import Period, PeriodStatus
 from pricing_service.domain.zones import time_zone
 from pricing_service.schemas.periods import FiscalCalendarPut, PeriodRead
-from pricing_service.tables import Base, FiscalCalendarRow, PeriodState, UsageEvent
+from pricing_service.tables import (
+    AllocationRun,
+    AllocationSource,
+    Base,
+    FiscalCalendarRow,
+    PeriodState,
+    UsageEvent,
+)
 from pricing_service.tables.calendar import THE_CALENDAR
 from services.errors import Conflict, Fault, Invalid
 from services.http import check_version
@@ -26,8 +32,6 @@ FIRST_BOOKABLE, LAST_BOOKABLE = 1970, 2200
 # A table with one of these columns holds what the calendar as it is has put into a period or onto a day.
 PUT_INTO_PERIODS = frozenset({"period", "fiscal_year", "first_period"})
 ALSO_RESTING_ON_TIME = frozenset({UsageEvent.__tablename__, PeriodState.__tablename__})
-# What holds amounts converted into the reporting currency, or was closed upon it.
-RESTS_ON_REPORTING_CURRENCY = (PeriodState.__table__,)
 CUTS_TIME = ("scheme", "start_month", "year_named_by", "first_weekday", "time_zone")
 
 
@@ -111,17 +115,13 @@ async def set_calendar(
     time_zone(body.time_zone)
     wanted = body.model_dump()
     changed = [name for name in CUTS_TIME if getattr(row, name) != wanted[name]]
-    if changed and (users := await _users(session, _resting_on_time())):
+    if changed and (users := await _upon_time(session)):
         raise CalendarInUse(
             f"how time is cut can no longer change: {', '.join(users)} rest on it",
             faults=[Fault(f"/{name}", f"must stay {getattr(row, name)}") for name in changed],
         )
     before = row.reporting_currency
-    if (
-        before is not None
-        and before != body.reporting_currency
-        and (users := await _users(session, RESTS_ON_REPORTING_CURRENCY))
-    ):
+    if before is not None and before != body.reporting_currency and (users := await _upon_reporting_currency(session)):
         raise ReportingCurrencyInUse(
             f"the reporting currency can no longer change: {', '.join(users)} rest on it",
             faults=[Fault("/reporting_currency", f"must stay {before}")],
@@ -132,18 +132,27 @@ async def set_calendar(
     return row
 
 
-def _resting_on_time() -> list[FromClause]:
-    return [
+async def _upon_time(session: AsyncSession) -> list[str]:
+    """The tables that rest on how time is cut and hold anything, in words."""
+    tables = [
         table
         for table in Base.metadata.sorted_tables
         if PUT_INTO_PERIODS & set(table.c.keys()) or table.name in ALSO_RESTING_ON_TIME
     ]
+    held = [table.name for table in tables if await session.scalar(select(literal(1)).select_from(table).limit(1))]
+    return [name.replace("_", " ") for name in held]
 
 
-async def _users(session: AsyncSession, tables: Iterable[FromClause]) -> list[str]:
-    """Those of the tables that hold anything, in words."""
-    held = [table for table in tables if await session.scalar(select(literal(1)).select_from(table).limit(1))]
-    return [table.description.replace("_", " ") for table in held]
+async def _upon_reporting_currency(session: AsyncSession) -> list[str]:
+    """What was converted into it, or closed upon it."""
+    converted = (
+        select(literal(1))
+        .select_from(AllocationSource)
+        .join(AllocationRun, AllocationRun.id == AllocationSource.run_id)
+        .where(AllocationSource.currency != AllocationRun.currency)
+    )
+    users = {"converted costs": converted, "closed periods": select(literal(1)).select_from(PeriodState)}
+    return [name for name, found in users.items() if await session.scalar(found.limit(1))]
 
 
 async def periods_between(

@@ -206,6 +206,8 @@ async def test_what_is_worth_a_look_blocks_nothing(
     assert (await finance.post("/v1/cost-pools", json=pool)).status_code == 201
     assert (await finance.post("/v1/allocation-runs", json={"period": "2026-10"})).status_code == 201
     assert (await checks())[1][0] == "cost-unallocated"
+    assert (await finance.post("/v1/accruals", json=accrual)).status_code == 201
+    assert (await checks())[1][:2] == ["cost-unallocated", "allocation-stale"]
     elsewhere = Jobs()
 
     @elsewhere.handler("unheard-of")

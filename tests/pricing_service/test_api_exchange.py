@@ -109,7 +109,8 @@ async def test_the_close_wants_a_rate_for_foreign_costs(service: ServiceHarness,
     assert (seen["blockers"], [found["check"] for found in seen["warnings"]]) == ([], ["not-allocated", "rate-stale"])
     await stated(finance)
     assert len((await finance.get(preview)).json()["warnings"]) == 1
-    assert (await finance.post("/v1/periods/2026-10/close")).status_code == 200
+    run = await finance.post("/v1/allocation-runs", json={"period": "2026-10"})
+    assert run.json()["total"] == {"amount": "8.6656", "currency": "USD"}  # 8.00 × 1.0832, at 2026-10-31
     changed = await finance.put(
         "/v1/fiscal-calendar", json=calendar | {"reporting_currency": "EUR"}, headers={"If-Match": "*"}
     )
