@@ -146,6 +146,11 @@ class ServiceHarness:
                     return job
                 await asyncio.sleep(0.02)
 
+    async def job_ids(self, kind: str) -> list[UUID]:
+        """The jobs of a kind so far, the oldest first."""
+        async with self.runtime.database.reading() as session:
+            return list(await session.scalars(select(Job.id).where(Job.kind == kind).order_by(Job.id)))
+
     async def _outbox_rows(self) -> int:
         async with self.runtime.database.reading() as session:
             return await session.scalar(select(func.count()).select_from(OutboxRow)) or 0

@@ -1,39 +1,108 @@
 """The life of a statement, and what a later statement of the same period still bills.
 
-    draft ──► issued
+    showback     draft ──► issued
+    chargeback   draft ──► issued ──► posted ──► settled
+                            ▲  ▼
+                          disputed
 
-A statement is never edited: a draft is replaced as a whole, an issued one stands. A rating always prices the
-whole period anew and bills the difference to what issued statements already hold, so that their sum equals
-one full rating of everything that is known by then.
+A statement is never edited: a draft is replaced as a whole, an issued one stands; what was wrong is put right by
+a credit note beside it. It is disputed while one of its lines is. A rating always prices the whole period anew and
+bills the difference to what issued statements already hold, so that their sum equals one full rating of
+everything that is known by then.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from pricing_service.domain.periods import Period
 from services.errors import Conflict
 from services.money import EXACT
+
+
+class BillingMode(StrEnum):
+    SHOWBACK = "showback"  # shown, not owed
+    CHARGEBACK = "chargeback"
 
 
 class StatementState(StrEnum):
     DRAFT = "draft"
     ISSUED = "issued"
+    DISPUTED = "disputed"
+    POSTED = "posted"
+    SETTLED = "settled"
 
 
-NEXT: dict[StatementState, frozenset[StatementState]] = {StatementState.DRAFT: frozenset({StatementState.ISSUED})}
+class StatementAction(StrEnum):
+    ISSUE = "issue"
+    DISPUTE = "dispute"
+    RESOLVE = "resolve"  # of the last open dispute
+    POST = "post"
+    SETTLE = "settle"
+
+
+_ISSUE = {(StatementState.DRAFT, StatementAction.ISSUE): StatementState.ISSUED}
+NEXT: Mapping[BillingMode, Mapping[tuple[StatementState, StatementAction], StatementState]] = {
+    BillingMode.SHOWBACK: _ISSUE,
+    BillingMode.CHARGEBACK: _ISSUE
+    | {
+        (StatementState.ISSUED, StatementAction.DISPUTE): StatementState.DISPUTED,
+        (StatementState.DISPUTED, StatementAction.DISPUTE): StatementState.DISPUTED,  # another line of it
+        (StatementState.DISPUTED, StatementAction.RESOLVE): StatementState.ISSUED,
+        (StatementState.ISSUED, StatementAction.POST): StatementState.POSTED,
+        (StatementState.POSTED, StatementAction.SETTLE): StatementState.SETTLED,
+    },
+}
 
 
 class StatementNotIssuable(Conflict): ...
 
 
-def issue(state: StatementState) -> StatementState:
-    """The state after issue. Raises StatementNotIssuable."""
-    if StatementState.ISSUED not in NEXT.get(state, frozenset()):
-        raise StatementNotIssuable(f"the statement is {state}, only a draft can be issued")
-    return StatementState.ISSUED
+class StatementNotDisputable(Conflict): ...
+
+
+class StatementNotPostable(Conflict): ...
+
+
+class StatementNotSettleable(Conflict): ...
+
+
+class PeriodToCome(Conflict): ...
+
+
+_REFUSALS: Mapping[StatementAction, type[Conflict]] = {
+    StatementAction.ISSUE: StatementNotIssuable,
+    StatementAction.DISPUTE: StatementNotDisputable,
+    StatementAction.RESOLVE: StatementNotDisputable,
+    StatementAction.POST: StatementNotPostable,
+    StatementAction.SETTLE: StatementNotSettleable,
+}
+
+
+def step(state: StatementState, mode: BillingMode, action: StatementAction) -> StatementState:
+    """The state after `action`. Raises the action's own refusal, such as StatementNotPostable."""
+    after = NEXT[mode].get((state, action))
+    if after is None:
+        from_states = sorted(before for before, each in NEXT[mode] if each is action)
+        wanted = f"only from {' or '.join(from_states)}" if from_states else f"not with {mode} at all"
+        raise _REFUSALS[action](f"the {mode} statement is {state}; {action} is possible {wanted}")
+    return after
+
+
+def check_begun(period: Period, *, now: datetime) -> None:
+    """A statement of a period that has begun, or is over, can be issued. Raises PeriodToCome."""
+    if now < period.start:
+        raise PeriodToCome(f"period {period} begins on {period.first_day}; its statements can be issued from then on")
+
+
+def owed(mode: BillingMode | None, total: Decimal, credited: Decimal) -> Decimal | None:
+    """What an issued statement leaves the business unit to bear, credit notes taken off."""
+    if mode is None:
+        return None
+    return EXACT.subtract(total, credited) if mode is BillingMode.CHARGEBACK else Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,6 +1,6 @@
 """What pricing publishes, one module per room."""
 
-from pricing_service.events import budgets, periods, prices, quotes, statements
+from pricing_service.events import budgets, credits, periods, prices, quotes, statements
 from pricing_service.events.budgets import (
     BudgetBalanceChanged,
     BudgetForQuote,
@@ -9,6 +9,7 @@ from pricing_service.events.budgets import (
     BudgetState,
     BudgetThresholdCrossed,
 )
+from pricing_service.events.credits import CreditNoteIssued, CreditNoteLineData, DisputeOpened, DisputeResolved
 from pricing_service.events.periods import BillingPeriodClosed, BillingPeriodReopened
 from pricing_service.events.prices import PriceChanged, UnitCostPublished
 from pricing_service.events.quotes import (
@@ -20,7 +21,7 @@ from pricing_service.events.quotes import (
     QuoteState,
     QuoteWithdrawn,
 )
-from pricing_service.events.statements import StatementIssued, StatementLineData
+from pricing_service.events.statements import StatementIssued, StatementLineData, StatementPosted, StatementSettled
 from services.events import EventData
 
 PUBLISHED: list[type[EventData]] = [
@@ -29,6 +30,7 @@ PUBLISHED: list[type[EventData]] = [
     *periods.PUBLISHED,
     *prices.PUBLISHED,
     *statements.PUBLISHED,
+    *credits.PUBLISHED,
 ]
 
 __all__ = [
@@ -42,6 +44,10 @@ __all__ = [
     "BudgetReserved",
     "BudgetState",
     "BudgetThresholdCrossed",
+    "CreditNoteIssued",
+    "CreditNoteLineData",
+    "DisputeOpened",
+    "DisputeResolved",
     "PriceChanged",
     "QuoteAccepted",
     "QuoteExpired",
@@ -51,5 +57,7 @@ __all__ = [
     "QuoteWithdrawn",
     "StatementIssued",
     "StatementLineData",
+    "StatementPosted",
+    "StatementSettled",
     "UnitCostPublished",
 ]

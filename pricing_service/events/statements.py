@@ -1,5 +1,6 @@
 """What pricing publishes of statements."""
 
+from typing import Any
 from uuid import UUID
 
 from pricing_service.events.examples import LINE, OFFERING, STATEMENT, SUBSCRIPTION, UNIT, usd
@@ -17,36 +18,59 @@ class StatementLineData(Part):
     amount: DecimalString
 
 
-@event_type(
-    "itaas.pricing.statement.issued.v1",
-    summary="A statement was issued to a business unit",
-    example={
-        "id": STATEMENT,
-        "business_unit_id": UNIT,
-        "period": "2026-11",
-        "sequence": 1,
-        "state": "issued",
-        "total": usd("90.00"),
-        "lines": [
-            {
-                "id": LINE,
-                "subscription_id": SUBSCRIPTION,
-                "offering_id": OFFERING,
-                "charge": "server",
-                "quantity": "4",
-                "amount": "90.00",
-            }
-        ],
-    },
-)
+_EXAMPLE: dict[str, Any] = {
+    "id": STATEMENT,
+    "business_unit_id": UNIT,
+    "period": "2026-11",
+    "sequence": 1,
+    "state": "issued",
+    "mode": "chargeback",
+    "total": usd("90.00"),
+    "credited": usd("0"),
+    "owed": usd("90.00"),
+    "lines": [
+        {
+            "id": LINE,
+            "subscription_id": SUBSCRIPTION,
+            "offering_id": OFFERING,
+            "charge": "server",
+            "quantity": "4",
+            "amount": "90.00",
+        }
+    ],
+}
+
+
+@event_type("itaas.pricing.statement.issued.v1", summary="A statement was issued to a business unit", example=_EXAMPLE)
 class StatementIssued(EventData):
+    """`owed` = total − credited of a chargeback, nothing of a showback."""
+
     id: UUID
     business_unit_id: UUID
     period: str
     sequence: int
     state: str
+    mode: str | None = None
     total: MoneyModel
+    credited: MoneyModel | None = None
+    owed: MoneyModel | None = None
     lines: list[StatementLineData]
 
 
-PUBLISHED: list[type[EventData]] = [StatementIssued]
+@event_type(
+    "itaas.pricing.statement.posted.v1",
+    summary="A chargeback statement was handed to the ledger",
+    example=_EXAMPLE | {"state": "posted"},
+)
+class StatementPosted(StatementIssued): ...
+
+
+@event_type(
+    "itaas.pricing.statement.settled.v1",
+    summary="A posted statement is settled",
+    example=_EXAMPLE | {"state": "settled"},
+)
+class StatementSettled(StatementIssued): ...
+
+
+PUBLISHED: list[type[EventData]] = [StatementIssued, StatementPosted, StatementSettled]

@@ -3,14 +3,16 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 from sqlalchemy import select
 
 from pricing_service.domain.statement import StatementState
 from pricing_service.schemas import statements as bodies
 from pricing_service.schemas.numbers import PeriodText
+from pricing_service.schemas.quarterly import QuarterlyStatementRead
 from pricing_service.tables import Statement
-from pricing_service.use_cases import rating, statements
+from pricing_service.use_cases import explanations, quarterly, rating, statement_life, statements
+from pricing_service.use_cases.statement_lines import statement_in_sight
 from services.http import (
     Api,
     Etag,
@@ -67,18 +69,67 @@ async def read_statement(
     statement_id: UUID, principal: Reader, units: UnitScope, session: ReadSession, etag: Etag
 ) -> bodies.StatementRead:
     """With its lines, which add up to its total."""
-    return await statements.read_statement(
-        session, etag(await statements.statement_in_sight(session, statement_id, units))
-    )
+    return await statements.read_statement(session, etag(await statement_in_sight(session, statement_id, units)))
 
 
 @router.post("/statements/{statement_id}/issue", summary="Issue a statement")
 async def issue_statement(
     statement_id: UUID, principal: Finance, session: WriteSession, now: Now, if_match: IfMatch, etag: Etag
 ) -> bodies.StatementRead:
-    """From draft to issued; from then on it stands, and its amounts are actual in the unit's budget."""
-    statement = await statements.issue_statement(session, statement_id, if_match=if_match, now=now)
+    """From draft to issued: it stands from then on. As a chargeback its amounts are actual in the unit's budget."""
+    statement = await statement_life.issue_statement(session, statement_id, if_match=if_match, now=now)
     return await statements.read_statement(session, etag(statement))
+
+
+@router.post("/statements/{statement_id}/post", summary="Post a statement")
+async def post_statement(
+    statement_id: UUID, principal: Finance, session: WriteSession, now: Now, if_match: IfMatch, etag: Etag
+) -> bodies.StatementRead:
+    """From issued to posted: balanced journals of the chargeback and its credit notes so far, for the ledger."""
+    statement = await statement_life.post_statement(session, statement_id, if_match=if_match, now=now)
+    return await statements.read_statement(session, etag(statement))
+
+
+@router.post("/statements/{statement_id}/settle", summary="Settle a statement")
+async def settle_statement(
+    statement_id: UUID, principal: Finance, session: WriteSession, now: Now, if_match: IfMatch, etag: Etag
+) -> bodies.StatementRead:
+    """From posted to settled: the ledger has booked it."""
+    statement = await statement_life.settle_statement(session, statement_id, if_match=if_match, now=now)
+    return await statements.read_statement(session, etag(statement))
+
+
+@router.post("/periods/{period}/statement-issues", status_code=202, summary="Issue a period's statements")
+async def issue_statements(
+    period: Annotated[PeriodText, Path()], response: Response, principal: Finance, session: WriteSession, now: Now
+) -> JobRead:
+    """A job that issues all drafts of the period, one by one; what is refused stays a draft and is in its result."""
+    return accepted_job(response, await statement_life.start_issue(session, period, now=now))
+
+
+@router.get("/statements/{statement_id}/explanation", summary="Explain a statement")
+async def explain_statement(
+    statement_id: UUID, principal: Reader, units: UnitScope, session: ReadSession
+) -> bodies.StatementExplanation:
+    """What its total is made of, per service and charge, and what credit notes take off it."""
+    statement = await statement_in_sight(session, statement_id, units)
+    return await explanations.explain_statement(session, statement)
+
+
+@router.get(
+    "/business-units/{business_unit_id}/quarterly-statements/{quarter}",
+    summary="Read a quarterly statement",
+)
+async def read_quarterly_statement(
+    business_unit_id: UUID,
+    quarter: Annotated[str, Path(pattern=r"^\d{4}-Q[1-4]$", examples=["2026-Q3"])],
+    principal: Reader,
+    units: UnitScope,
+    session: ReadSession,
+) -> QuarterlyStatementRead:
+    """The issued statements, adjustments and credit notes of a fiscal quarter's periods, per service and charge."""
+    units.require(business_unit_id, pointer="business_unit_id")
+    return await quarterly.quarterly_statement(session, business_unit_id, quarter)
 
 
 @router.get("/statements/{statement_id}/lines/{line_id}/explanation", summary="Explain an amount")

@@ -14,7 +14,10 @@ _share; service_cost, unit_cost_share, unit_cost |
 | budgets | budget, budget_entry, reservation, budget_transfer: the money for them, and what moved it |
 | usage | meter, usage_event, usage_correction, usage_policy, usage_rejection: what was metered |
 | | usage_arrival, late_usage: in which order it came, and what came for closed periods |
-| statements | statement, statement_line: what is charged |
+| statements | statement, statement_line: what is charged; statement_step: what became of it |
+| billing | billing_profile, billing_provider, intercompany_accounts, service_credit_rule: dated by period |
+| credits | dispute, credit_note, credit_note_line; commitment_miss, service_credit; document_counter |
+| journals | journal, journal_line: what is handed to the ledger |
 | known | known_demand, known_service, known_offering, known_subscription, known_unit_tags, \
 known_unit_profile: others' facts |
 | | subscription_step: the history of a subscription |
@@ -35,11 +38,21 @@ from pricing_service.tables.allocation import (
 )
 from pricing_service.tables.allocation_models import AllocationModel, AllocationStatistic, ServicePlan
 from pricing_service.tables.base import Base
+from pricing_service.tables.billing import BillingProfile, BillingProvider, IntercompanyAccounts, ServiceCreditRule
 from pricing_service.tables.budgets import Budget, BudgetEntry, BudgetTransfer, Reservation
 from pricing_service.tables.calendar import FiscalCalendarRow, PeriodState
 from pricing_service.tables.costs import CostDelivery, CostImport, CostImportFault, CostRow, CostSnapshot
+from pricing_service.tables.credits import (
+    CommitmentMiss,
+    CreditNote,
+    CreditNoteLine,
+    Dispute,
+    DocumentCounter,
+    ServiceCredit,
+)
 from pricing_service.tables.entries import Accrual, AmortisationSchedule, CostEntry
 from pricing_service.tables.exchange import ExchangeRate
+from pricing_service.tables.journals import Journal, JournalLine
 from pricing_service.tables.known import (
     KnownDemand,
     KnownOffering,
@@ -51,7 +64,7 @@ from pricing_service.tables.known import (
 )
 from pricing_service.tables.prices import PricedOffering, PricePlan
 from pricing_service.tables.quotes import Quote, QuoteCounter
-from pricing_service.tables.statements import Statement, StatementLine
+from pricing_service.tables.statements import Statement, StatementLine, StatementStep
 from pricing_service.tables.usage import (
     LateUsage,
     Meter,
@@ -74,9 +87,12 @@ __all__ = [
     "AllocationStatistic",
     "AmortisationSchedule",
     "Base",
+    "BillingProfile",
+    "BillingProvider",
     "Budget",
     "BudgetEntry",
     "BudgetTransfer",
+    "CommitmentMiss",
     "CostDelivery",
     "CostEntry",
     "CostImport",
@@ -84,8 +100,15 @@ __all__ = [
     "CostPool",
     "CostRow",
     "CostSnapshot",
+    "CreditNote",
+    "CreditNoteLine",
+    "Dispute",
+    "DocumentCounter",
     "ExchangeRate",
     "FiscalCalendarRow",
+    "IntercompanyAccounts",
+    "Journal",
+    "JournalLine",
     "KnownDemand",
     "KnownOffering",
     "KnownService",
@@ -101,10 +124,13 @@ __all__ = [
     "QuoteCounter",
     "Reservation",
     "ServiceCost",
+    "ServiceCredit",
+    "ServiceCreditRule",
     "ServicePlan",
     "ServiceVolume",
     "Statement",
     "StatementLine",
+    "StatementStep",
     "SubscriptionStep",
     "UnitCost",
     "UnitCostShare",

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pricing_service.domain.statement import BillingMode, owed
 from pricing_service.tables.base import Base
 from services.db import Aggregate, ExactDecimal, JsonDocument, UtcInstant
 from services.money import Money
@@ -24,10 +25,37 @@ class Statement(Aggregate, Base):
     currency: Mapped[str]
     total_amount: Mapped[Decimal] = mapped_column(ExactDecimal)
     issued_at: Mapped[datetime | None] = mapped_column(UtcInstant)
+    mode: Mapped[str | None]  # showback or chargeback, by the unit's billing profile at issue; none before
+    credited_amount: Mapped[Decimal] = mapped_column(ExactDecimal, default=Decimal(0), server_default="0")
 
     @property
     def total(self) -> Money:
         return Money(self.total_amount, self.currency)
+
+    @property
+    def credited(self) -> Money:
+        return Money(self.credited_amount, self.currency)
+
+    @property
+    def owed(self) -> Money | None:
+        """What the business unit has to bear; nothing of a showback, not yet known of a draft."""
+        mode = None if self.mode is None else BillingMode(self.mode)
+        amount = owed(mode, self.total_amount, self.credited_amount)
+        return None if amount is None else Money(amount, self.currency)
+
+
+class StatementStep(Base):
+    """One step of a statement's life: which, when, by whom."""
+
+    __tablename__ = "statement_step"
+
+    statement_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    action: Mapped[str]
+    before: Mapped[str]
+    after: Mapped[str]
+    at: Mapped[datetime] = mapped_column(UtcInstant)
+    person_id: Mapped[str | None]
 
 
 class StatementLine(Base):

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
 from pricing_service.domain.periods import Period
+from pricing_service.domain.statement import PeriodToCome
 from pricing_service.schemas.statements import RatingRunCreate
 from pricing_service.tables import KnownSubscription
 from pricing_service.use_cases.drafts import Drafted, draft_statements
@@ -21,7 +22,7 @@ from pricing_service.use_cases.periods import require_open
 from pricing_service.work import jobs
 from services.db.chassis_tables import Job
 from services.db.database import AlreadyThere
-from services.errors import Conflict, Fault, StaleWrite
+from services.errors import Fault, StaleWrite
 from services.http import plain
 from services.money import exact_total
 from services.work import JobRun
@@ -29,9 +30,6 @@ from services.work import JobRun
 KEPT_UNPRICED = 200
 UNITS_A_CHUNK = 20
 _ATTEMPTS = 3
-
-
-class PeriodToCome(Conflict): ...
 
 
 async def start_rating(session: AsyncSession, body: RatingRunCreate, *, now: datetime) -> Job:

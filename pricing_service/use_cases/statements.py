@@ -1,88 +1,77 @@
 """Statements: issued once, and explained line by line down to usage, plan, allocation and ledger rows."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
-from pricing_service.domain import statement as domain
-from pricing_service.domain.statement import StatementState
-from pricing_service.events import StatementIssued, StatementLineData
+from pricing_service.domain.credit import CreditOrigin, DisputeState, creditable
+from pricing_service.domain.statement import NEXT, BillingMode, StatementAction, StatementState
 from pricing_service.schemas import statements as bodies
+from pricing_service.schemas.credits import DisputeRead
 from pricing_service.schemas.prices import PartRead
 from pricing_service.tables import (
     AllocationPool,
     AllocationShare,
+    CreditNote,
+    CreditNoteLine,
+    Dispute,
     PricePlan,
     ServiceCost,
     Statement,
     StatementLine,
+    StatementStep,
     UsageEvent,
 )
-from pricing_service.use_cases import budgets
-from services.errors import NotFound
-from services.events import record
-from services.http import MoneyModel, check_version
+from pricing_service.use_cases.statement_lines import line_of, lines_of, statement_in_sight
+from services.http import MoneyModel
 from services.identity import Units
-from services.money import Money, exact_total
+from services.money import EXACT, Money, exact_total
 
 SHOWN_USAGE = 100
-
-
-async def issue_statement(
-    session: AsyncSession, statement_id: UUID, *, if_match: frozenset[int] | None, now: datetime
-) -> Statement:
-    """Issue a draft; its amounts become actual in the unit's budget. Raises StatementNotIssuable."""
-    statement = await session.get(Statement, statement_id)
-    if statement is None:
-        raise NotFound(f"no statement {statement_id}")
-    check_version(statement, if_match)
-    state = domain.issue(StatementState(statement.state))
-    lines = await lines_of(session, statement_id)
-    await budgets.spend(session, statement, lines)
-    statement.state = state
-    statement.issued_at = now
-    event = StatementIssued(
-        id=statement.id,
-        business_unit_id=statement.business_unit_id,
-        period=statement.period,
-        sequence=statement.sequence,
-        state=statement.state,
-        total=MoneyModel.of(statement.total),
-        lines=[StatementLineData.model_validate(line) for line in lines],
-    )
-    record(session, statement, event)
-    return statement
-
-
-async def statement_in_sight(session: AsyncSession, statement_id: UUID, units: Units) -> Statement:
-    statement = await session.get(Statement, statement_id)
-    if statement is None:
-        raise NotFound(f"no statement {statement_id}")
-    units.require(statement.business_unit_id)
-    return statement
-
-
-async def lines_of(session: AsyncSession, statement_id: UUID) -> list[StatementLine]:
-    query = select(StatementLine).where(StatementLine.statement_id == statement_id).order_by(StatementLine.position)
-    return list(await session.scalars(query))
+ZERO = Decimal(0)
 
 
 async def read_statement(session: AsyncSession, statement: Statement) -> bodies.StatementRead:
+    credited = await queries.credited_by_line(session, statement.id)
+    disputed = await _disputed(session, statement)
     return bodies.StatementRead(
         **bodies.StatementSummary.model_validate(statement).model_dump(),
-        lines=[bodies.StatementLineRead.model_validate(line) for line in await lines_of(session, statement.id)],
+        lines=[
+            bodies.StatementLineRead.model_validate(line).model_copy(
+                update={
+                    "credited": credited.get(line.id, ZERO),
+                    "disputed": line.id in disputed,
+                }
+            )
+            for line in await lines_of(session, statement.id)
+        ],
+        life=await life(session, statement.id),
     )
+
+
+async def life(session: AsyncSession, statement_id: UUID) -> list[bodies.StatementStepRead]:
+    steps = select(StatementStep).where(StatementStep.statement_id == statement_id).order_by(StatementStep.number)
+    return [bodies.StatementStepRead.model_validate(step) for step in await session.scalars(steps)]
+
+
+async def _disputed(session: AsyncSession, statement: Statement) -> set[UUID]:
+    if statement.state != StatementState.DISPUTED:
+        return set()
+    lines = select(Dispute.line_id).where(Dispute.statement_id == statement.id, Dispute.state == DisputeState.OPEN)
+    return set(await session.scalars(lines))
 
 
 async def explain_line(session: AsyncSession, statement_id: UUID, line_id: UUID, *, units: Units) -> bodies.Explanation:
     """Everything that stands behind a line's amount."""
     statement = await statement_in_sight(session, statement_id, units)
-    line = await session.get(StatementLine, line_id)
-    if line is None or line.statement_id != statement.id:
-        raise NotFound(f"statement {statement_id} has no line {line_id}")
+    line = await line_of(session, statement, line_id)
+    disputes = await _disputes(session, line)
+    credits = await _credits(session, line)
+    credited = exact_total([each.amount for each in credits])
     events, usage = await _usage(session, line)
     cost = await _service_cost(session, line)
     pools = await _pools(session, line)
@@ -103,7 +92,49 @@ async def explain_line(session: AsyncSession, statement_id: UUID, line_id: UUID,
         ledger_total=None
         if cost is None
         else MoneyModel.of(Money(exact_total([pool.amount for pool in pools]), cost.currency)),
+        adjusts_period=line.adjusts_period,
+        disputes=disputes,
+        credits=credits,
+        remaining=MoneyModel.of(Money(EXACT.subtract(line.amount, credited), line.currency)),
+        can_be_disputed=_claimable(statement, line, disputes, credited),
     )
+
+
+async def _disputes(session: AsyncSession, line: StatementLine) -> list[DisputeRead]:
+    found = await session.scalars(select(Dispute).where(Dispute.line_id == line.id).order_by(Dispute.id))
+    return [DisputeRead.model_validate(dispute) for dispute in found]
+
+
+async def _credits(session: AsyncSession, line: StatementLine) -> list[bodies.CreditNoteLineBehind]:
+    query = (
+        select(CreditNote, CreditNoteLine.amount)
+        .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id)
+        .where(CreditNoteLine.statement_line_id == line.id)
+        .order_by(CreditNote.id)
+    )
+    return [
+        bodies.CreditNoteLineBehind(
+            credit_note_id=note.id,
+            number=note.number,
+            amount=amount,
+            origin=CreditOrigin(note.origin),
+            period=note.period,
+            issued_at=note.issued_at,
+        )
+        for note, amount in await session.execute(query)
+    ]
+
+
+def _claimable(
+    statement: Statement, line: StatementLine, disputes: Sequence[DisputeRead], credited: Decimal
+) -> MoneyModel | None:
+    mode = None if statement.mode is None else BillingMode(statement.mode)
+    if mode is None or (StatementState(statement.state), StatementAction.DISPUTE) not in NEXT[mode]:
+        return None
+    left = creditable(line.amount, credited)
+    if not left or any(dispute.state is DisputeState.OPEN for dispute in disputes):
+        return None
+    return MoneyModel.of(Money(left, line.currency))
 
 
 async def _usage(session: AsyncSession, line: StatementLine) -> tuple[int, list[bodies.UsageBehind]]:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from random import Random
 from uuid import UUID
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,13 +14,7 @@ from pricing_service.domain.history import Holding
 from pricing_service.domain.plan import PlanCharge, PlanVersion, Recurrence
 from pricing_service.domain.prices import Charge, Flat, Graduated, PerUnit, Tier
 from pricing_service.domain.rating import RatedLine, Window, rate, windows
-from pricing_service.domain.statement import (
-    Billed,
-    LineKey,
-    StatementNotIssuable,
-    StatementState,
-    issue,
-)
+from pricing_service.domain.statement import Billed, LineKey
 from services.money import exact_total
 
 D = Decimal
@@ -141,12 +134,6 @@ def test_usage_that_a_later_plan_moves_to_another_split_is_credited_where_it_was
     bill(before, rated(holding("2026-01-01"), old, events), 1)
     lines = rated(holding("2026-01-01"), [*old, plan(2, "2026-11-16", per_hour)], events, before)
     assert [(line.key.split_start.day, line.amount) for line in lines] == [(1, D("-6.00")), (16, D("6.00"))]
-
-
-def test_a_statement_is_issued_once() -> None:
-    assert issue(StatementState.DRAFT) is StatementState.ISSUED
-    with pytest.raises(StatementNotIssuable, match="the statement is issued"):
-        issue(StatementState.ISSUED)
 
 
 events_strategy = st.lists(
