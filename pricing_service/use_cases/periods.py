@@ -2,7 +2,7 @@
 
 Whoever writes something that counts in a period calls `require_open` first, in the same transaction. It shares the
 lock of the books (the calendar's row), which closing, reopening and changing the calendar take alone: so nothing
-slips into a period while it is being closed. SQLite has one writer anyway.
+slips into a period while it is being closed (ADR-0011). SQLite has one writer anyway.
 """
 
 from datetime import datetime
