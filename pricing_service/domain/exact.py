@@ -4,16 +4,22 @@ NumberUnreadable
 ├── CurrencySign        "$10", "10 EUR"
 ├── ThousandsSeparator  "10,000.00"
 ├── NotANumber          "NaN", "Infinity", "n/a"
+├── FloatNoise          "0.30000000000000004", which is 0.3 after a trip through a binary float
 └── TooManyDigits       more than the exact arithmetic of the suite admits
 """
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from services.errors import Invalid
 
 MAX_WHOLE_DIGITS = 18  # products of three such numbers stay within services.money.EXACT
 MAX_PLACES = 24
+
+# A binary float tells 15 digits faithfully; what is short in them and long as written was short before.
+_FAITHFUL = Context(prec=15)
+_WIDE = Context(prec=60)
+_SHORT_DIGITS = 12
 
 _EVERYDAY = re.compile(r"-?\d{1,13}(?:\.\d{1,20})?", re.ASCII)  # nearly every number, and always within the limits
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
@@ -31,6 +37,9 @@ class ThousandsSeparator(NumberUnreadable): ...
 
 
 class NotANumber(NumberUnreadable): ...
+
+
+class FloatNoise(NumberUnreadable): ...
 
 
 class TooManyDigits(NumberUnreadable): ...
@@ -56,3 +65,20 @@ def exact_decimal(text: str) -> Decimal:
     if len(digits) + exponent > MAX_WHOLE_DIGITS or -exponent > MAX_PLACES:
         raise TooManyDigits(f"{text[:60]!r} has more than {MAX_WHOLE_DIGITS} digits or {MAX_PLACES} decimals")
     return Decimal(int(number)) if exponent > 0 else number
+
+
+def refuse_float_noise(text: str, number: Decimal) -> None:
+    """Raises FloatNoise where `text` shows the digits of a binary float that stands for a short number."""
+    if len(text) < 16:
+        return
+    _, digits, exponent = number.normalize(_WIDE).as_tuple()
+    if len(digits) < 16:
+        return
+    assert isinstance(exponent, int)
+    meant = _FAITHFUL.plus(number).normalize()
+    seen = Decimal(float(text))  # every digit that the float has
+    if (
+        len(meant.as_tuple().digits) <= _SHORT_DIGITS
+        and seen.quantize(Decimal((0, (1,), exponent)), context=Context(prec=800)) == number
+    ):
+        raise FloatNoise(f"{text[:40]!r} carries float noise; {meant:f} was meant")

@@ -3,10 +3,12 @@
 Revision 0003, after 0002.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
-from services.db.types import ExactDecimal, JsonDocument
+from services.db.types import ExactDecimal, JsonDocument, UtcInstant
 
 revision = "0003"
 down_revision = "0002"
@@ -19,7 +21,20 @@ ROW_TEXTS = (
     *("sub_account_name", "region_id", "region_name", "resource_name", "resource_type", "pricing_category"),
     *("sku_id", "consumed_unit"),
 )
-ROW_DECIMALS = ("recoverable_tax", "consumed_quantity")
+ROW_DECIMALS = (
+    *("recoverable_tax", "consumed_quantity", "pricing_quantity", "commitment_discount_quantity"),
+    "pricing_currency_effective_cost",
+)
+
+
+def aggregate() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcInstant(), nullable=False),
+        sa.Column("updated_at", UtcInstant(), nullable=False),
+        sa.Column("correlation_id", sa.String(), nullable=False),
+    ]
 
 
 def upgrade() -> None:
@@ -30,8 +45,36 @@ def upgrade() -> None:
         sa.Column("import_id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("source", "billing_month", name=op.f("pk_cost_delivery")),
     )
+    op.create_table(
+        "cost_source",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("declared", sa.Boolean(), nullable=False),
+        sa.Column("cost_basis", sa.String(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=True),
+        sa.Column("accounts", JsonDocument, nullable=False),
+        sa.Column("account_rules", JsonDocument, nullable=False),
+        sa.Column("recoverable_tax", JsonDocument, nullable=False),
+        sa.Column("mapping", JsonDocument, nullable=False),
+        *aggregate(),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cost_source")),
+        sa.UniqueConstraint("name", name=op.f("uq_cost_source_name")),
+    )
+    op.create_table(
+        "clearing_explanation",
+        sa.Column("period", sa.String(), nullable=False),
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("amount", ExactDecimal(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("treatment", sa.String(), nullable=False),
+        *aggregate(),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_clearing_explanation")),
+    )
+    op.create_index("ix_clearing_explanation_period", "clearing_explanation", ["period", "account"])
     with op.batch_alter_table("cost_import") as batch:
         batch.add_column(sa.Column("kind", sa.String(), nullable=False, server_default="focus"))
+        batch.add_column(sa.Column("terms", JsonDocument, nullable=False, server_default="{}"))
         batch.add_column(sa.Column("booked", JsonDocument, nullable=False, server_default="[]"))
 
     with op.batch_alter_table("cost_row") as batch:
@@ -75,5 +118,8 @@ def downgrade() -> None:
             batch.drop_column(name)
     with op.batch_alter_table("cost_import") as batch:
         batch.drop_column("kind")
+        batch.drop_column("terms")
         batch.drop_column("booked")
+    op.drop_table("clearing_explanation")
+    op.drop_table("cost_source")
     op.drop_table("cost_delivery")

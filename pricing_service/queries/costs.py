@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from pricing_service.domain.cost_rules import FIELDS, Condition, is_other
+from pricing_service.domain.focus_columns import OTHERS
 from pricing_service.domain.periods import Period
 from pricing_service.tables import (
     CostRow,
@@ -20,55 +22,52 @@ from services.errors import Fault, Invalid
 
 ZERO = Decimal(0)
 
-
-COST_COLUMNS: Mapping[str, Any] = {
-    "ServiceName": CostRow.service_name,
-    "ServiceCategory": CostRow.service_category,
-    "ServiceSubcategory": CostRow.service_subcategory,
-    "ProviderName": CostRow.provider_name,
-    "PublisherName": CostRow.publisher_name,
-    "InvoiceIssuerName": CostRow.invoice_issuer_name,
-    "InvoiceId": CostRow.invoice_id,
-    "BillingAccountId": CostRow.billing_account_id,
-    "BillingAccountName": CostRow.billing_account_name,
-    "SubAccountId": CostRow.sub_account_id,
-    "SubAccountName": CostRow.sub_account_name,
-    "RegionId": CostRow.region_id,
-    "RegionName": CostRow.region_name,
-    "ResourceId": CostRow.resource_id,
-    "ResourceName": CostRow.resource_name,
-    "ResourceType": CostRow.resource_type,
-    "ChargeCategory": CostRow.charge_category,
-    "ChargeClass": CostRow.charge_class,
-    "ChargeDescription": CostRow.charge_description,
-    "ChargeFrequency": CostRow.charge_frequency,
-    "PricingCategory": CostRow.pricing_category,
-    "SkuId": CostRow.sku_id,
-    "ConsumedUnit": CostRow.consumed_unit,
-    "BillingCurrency": CostRow.currency,
-    "Source": CostSnapshot.source,
-    "account": CostRow.account,
-    "cost_centre": CostRow.cost_centre,
+COST_COLUMNS: Mapping[str, Any] = {column: getattr(CostRow, name) for column, name in FIELDS.items()} | {
     "origin": CostRow.origin,
+    "Source": CostSnapshot.source,
 }
 
 
 class UnknownDimension(Invalid): ...
 
 
-def dimension(name: str) -> ColumnElement[str | None]:
+def dimension(name: str, pointer: str = "group_by") -> ColumnElement[str | None]:
     """The column of a cost view or a pool rule: a FOCUS column, or `tag:<key>`. Raises UnknownDimension."""
     if name in COST_COLUMNS:
         column: ColumnElement[str | None] = COST_COLUMNS[name]
         return column
+    if is_other(name):
+        other: ColumnElement[str | None] = CostRow.other[name].as_string()
+        return other
     kind, _, key = name.partition(":")
     if kind == "tag" and key and len(key) <= 128 and not any(c in '"\\' or c < " " for c in key):
         tag: ColumnElement[str | None] = CostRow.tags[key].as_string()
         return tag
     raise UnknownDimension(
         f"{name[:60]!r} is no dimension of costs",
-        faults=[Fault("group_by", f"must be tag:<key> or one of {', '.join(COST_COLUMNS)}")],
+        faults=[Fault(pointer, f"must be tag:<key>, x_<column>, or one of {', '.join([*COST_COLUMNS, *OTHERS])}")],
     )
+
+
+def matches(rule: Mapping[str, Any]) -> ColumnElement[bool]:
+    """Whether a row meets a stored rule (see `Condition`). Raises UnknownDimension."""
+    condition = Condition.of(rule)
+    value = dimension(condition.dimension, "rules")
+    if condition.present is not None:
+        return value.is_not(None) if condition.present else value.is_(None)
+    if condition.prefix is not None:
+        return func.substr(value, 1, len(condition.prefix)) == condition.prefix  # not LIKE, which has no case on SQLite
+    return value.in_(condition.one_of or ())
+
+
+def counting(*columns: Any) -> Select[Any]:
+    """A select over the rows of snapshots that nothing has superseded, cleared ledger rows included."""
+    same = and_(
+        CostSnapshot.import_id == CostRow.import_id,
+        CostSnapshot.billing_month == CostRow.billing_month,
+        CostSnapshot.period == CostRow.period,
+    )
+    return select(*columns).select_from(CostRow).join(CostSnapshot, same).where(CostSnapshot.superseded_by.is_(None))
 
 
 def in_force(period: str, *columns: Any) -> Select[Any]:
@@ -76,45 +75,72 @@ def in_force(period: str, *columns: Any) -> Select[Any]:
 
     Those of snapshots that nothing has superseded, but for ledger rows which a source details.
     """
-    same = and_(
-        CostSnapshot.import_id == CostRow.import_id,
-        CostSnapshot.billing_month == CostRow.billing_month,
-        CostSnapshot.period == CostRow.period,
-    )
-    return (
-        select(*columns)
-        .select_from(CostRow)
-        .join(CostSnapshot, same)
-        .where(CostRow.period == period, CostSnapshot.superseded_by.is_(None), CostRow.cleared_by.is_(None))
-    )
+    return counting(*columns).where(CostRow.period == period, CostRow.cleared_by.is_(None))
 
 
-COST_SUMS = (
-    func.count().label("rows"),
-    exact_sum(CostRow.cost).label("cost"),
-    exact_sum(CostRow.billed_cost).label("billed_cost"),
-    exact_sum(CostRow.effective_cost).label("effective_cost"),
-    exact_sum(CostRow.contracted_cost).label("contracted_cost"),
-    exact_sum(CostRow.list_cost).label("list_cost"),
-)
+SUMMED = ("cost", "recoverable_tax", "billed_cost", "effective_cost", "contracted_cost", "list_cost")
+COST_SUMS = (func.count().label("rows"), *(exact_sum(getattr(CostRow, name)).label(name) for name in SUMMED))
 
 
-async def cost_groups(session: AsyncSession, period: str, group_by: str, limit: int) -> list[dict[str, Any]]:
-    """Exact sums per value of a dimension and currency, in the order of the value; at most `limit` + 1 of them."""
-    key = dimension(group_by).label("key")
-    query = in_force(period, key, CostRow.currency, *COST_SUMS).group_by(key, CostRow.currency)
-    rows = await session.execute(query.order_by(key, CostRow.currency).limit(limit + 1))
-    return [_sums(row._mapping) for row in rows]
+@dataclass(frozen=True, slots=True)
+class CostQuestion:
+    """Which costs a view shows: of the periods from `first` to `last`, where all filters hold."""
+
+    first: str
+    last: str
+    group_by: tuple[str, ...] = ()
+    filters: tuple[ColumnElement[bool], ...] = ()
+
+    def rows(self, *columns: Any) -> Select[Any]:
+        of_periods = (CostRow.period >= self.first, CostRow.period <= self.last)
+        return counting(*columns).where(*of_periods, CostRow.cleared_by.is_(None), *self.filters)
 
 
-async def cost_totals(session: AsyncSession, period: str) -> list[dict[str, Any]]:
+async def cost_groups(
+    session: AsyncSession, question: CostQuestion, limit: int, *, after: Sequence[str | None] | None = None
+) -> list[tuple[tuple[str | None, ...], dict[str, Any]]]:
+    """Exact sums per period, values of the dimensions, and currency, in this order; at most `limit` + 1 of them.
+
+    Each comes with its place in the order: the period, the values (absent ones last), the currency.
+    """
+    keys = [dimension(name).label(f"key{at}") for at, name in enumerate(question.group_by)]
+    # In a subquery, since an expression with a parameter (a tag's key) is not the same twice to PostgreSQL.
+    rows = question.rows(
+        CostRow.period, *keys, CostRow.currency, *(getattr(CostRow, name) for name in SUMMED)
+    ).subquery()
+    columns = [rows.c.period, *(rows.c[key.name] for key in keys), rows.c.currency]
+    order = [rows.c.period]
+    for column in columns[1:-1]:
+        order += [case((column.is_(None), 1), else_=0), func.coalesce(column, "")]
+    order.append(rows.c.currency)
+    sums = [func.count().label("rows"), *(exact_sum(rows.c[name]).label(name) for name in SUMMED)]
+    query = select(*columns, *sums).group_by(*columns).order_by(*order).limit(limit + 1)
+    if after is not None:
+        place: list[Any] = [after[0]]
+        for value in after[1:-1]:
+            place += [1 if value is None else 0, value or ""]
+        query = query.where(_beyond(order, [*place, after[-1]]))
+    width = len(columns)
+    return [(tuple(row[:width]), _sums(row._mapping)) for row in await session.execute(query)]
+
+
+def _beyond(order: Sequence[Any], place: Sequence[Any]) -> ColumnElement[bool]:
+    """Rows behind `place`, column by column."""
+    reached = [
+        and_(*[column == value for column, value in zip(order[:at], place[:at], strict=True)], order[at] > place[at])
+        for at in range(len(order))
+    ]
+    return or_(*reached)
+
+
+async def cost_totals(session: AsyncSession, question: CostQuestion) -> list[dict[str, Any]]:
     """Exact sums per currency."""
-    query = in_force(period, CostRow.currency, *COST_SUMS).group_by(CostRow.currency).order_by(CostRow.currency)
+    query = question.rows(CostRow.currency, *COST_SUMS).group_by(CostRow.currency).order_by(CostRow.currency)
     return [_sums(row._mapping) for row in await session.execute(query)]
 
 
 def _sums(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {name: ZERO if value is None and name.endswith("cost") else value for name, value in row.items()}
+    return {name: ZERO if value is None and name in SUMMED else value for name, value in row.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +169,8 @@ async def pooled_costs(
     ]
 
 
-def _matches(rules: Sequence[Mapping[str, str]]) -> ColumnElement[bool]:
-    conditions = [
-        dimension(rule["column"] if "column" in rule else f"tag:{rule['tag']}") == rule["equals"] for rule in rules
-    ]
-    return and_(true(), *conditions)
+def _matches(rules: Sequence[Mapping[str, Any]]) -> ColumnElement[bool]:
+    return and_(true(), *[matches(rule) for rule in rules])
 
 
 async def latest_service_cost(session: AsyncSession, service_id: UUID, period: Period) -> ServiceCost | None:

@@ -1,4 +1,4 @@
-"""Cost imports and cost views."""
+"""Cost imports: FOCUS files and ledgers."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -6,10 +6,8 @@ from uuid import UUID
 from fastapi import Query, Response
 from sqlalchemy import select
 
-from pricing_service import queries
-from pricing_service.domain.focus import CostBasis
-from pricing_service.schemas.costs import CostGroup, CostImportDetail, CostImportRead, CostTotal, CostView, RejectedRow
-from pricing_service.schemas.numbers import PeriodText
+from pricing_service.domain.cost_rows import CostBasis
+from pricing_service.schemas.costs import CostImportDetail, CostImportRead, RejectedRow
 from pricing_service.tables import CostImport
 from pricing_service.use_cases import cost_imports
 from services.errors import NotFound
@@ -50,16 +48,37 @@ async def import_costs(
     principal: Finance,
     session: WriteSession,
     source: Source,
-    cost_basis: Annotated[CostBasis, Query(description="Which column is the cost of this source")],
+    cost_basis: Annotated[
+        CostBasis | None,
+        Query(description="Which column is the cost of this source; needed until the source is declared"),
+    ] = None,
 ) -> JobRead:
     """The body is a FOCUS 1.0 to 1.2 CSV, plain or gzip, of any size; the job tells its progress.
 
     Rows that cannot be read are rejected with their line and reason; the good rows are kept. They count all at once,
-    at the end, and replace what the source delivered for the same billing periods before. The same file again
+    at the end, and replace what the source delivered for the same billing periods before. Of a closed period the
+    difference is booked in the earliest open one; the result says what was booked where. The same file again
     changes nothing.
     """
     job = await cost_imports.start_import(session, upload, source=source, cost_basis=cost_basis)
     return accepted_job(response, job)
+
+
+@uploads.post(
+    "/ledger-imports",
+    status_code=202,
+    summary="Import a general ledger",
+    openapi_extra=upload_body("text/csv", "application/gzip"),
+)
+async def import_ledger(
+    upload: Upload, response: Response, principal: Finance, session: WriteSession, source: Source
+) -> JobRead:
+    """The body is a CSV, plain or gzip, that is read by the mapping with which its source is declared.
+
+    Rows of accounts that another source details are cleared: they do not count. For the rest, see the import of a
+    FOCUS file; a delivery replaces the fiscal periods that it holds rows of.
+    """
+    return accepted_job(response, await cost_imports.start_ledger_import(session, upload, source=source))
 
 
 @router.get("/cost-imports", response_model=Page[CostImportRead], summary="List cost imports")
@@ -85,30 +104,6 @@ async def read_import(import_id: UUID, principal: Reader, session: ReadSession, 
     faults = await cost_imports.faults_of(session, import_id)
     summary = _as_shown(etag(found), bool(await cost_imports.left_behind(session, [found])))
     return CostImportDetail(**summary.model_dump(), rejected=[RejectedRow.model_validate(fault) for fault in faults])
-
-
-@router.get("/costs", summary="View costs")
-async def view_costs(
-    principal: Reader,
-    session: ReadSession,
-    period: Annotated[PeriodText, Query()],
-    group_by: Annotated[
-        str,
-        Query(max_length=140, description="A FOCUS column such as ServiceName, or tag:<key>", examples=["ServiceName"]),
-    ] = "ServiceName",
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-) -> CostView:
-    """Exact sums over the rows that count in a billing period, by one dimension."""
-    (await queries.fiscal_calendar(session)).parse(period, pointer="period")
-    groups = await queries.cost_groups(session, period, group_by, limit)
-    totals = await queries.cost_totals(session, period)
-    return CostView(
-        period=period,
-        group_by=group_by,
-        items=[CostGroup(**group) for group in groups[:limit]],
-        more=len(groups) > limit,
-        totals=[CostTotal(**total) for total in totals],
-    )
 
 
 def _as_shown(stored: CostImport, left_behind: bool) -> CostImportRead:

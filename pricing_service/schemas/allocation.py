@@ -2,61 +2,15 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from pricing_service.domain.allocation import DriverKind, Method
+from pricing_service.schemas.cost_rules import CostRule
 from pricing_service.schemas.numbers import Key, Name, Number, PeriodText, Quantity
 from services.http import Body, CurrencyCode, DecimalString, MoneyModel, Read
-
-COLUMNS = Literal[
-    "ServiceName",
-    "ServiceCategory",
-    "ServiceSubcategory",
-    "ProviderName",
-    "PublisherName",
-    "InvoiceIssuerName",
-    "InvoiceId",
-    "BillingAccountId",
-    "BillingAccountName",
-    "SubAccountId",
-    "SubAccountName",
-    "RegionId",
-    "RegionName",
-    "ResourceId",
-    "ResourceName",
-    "ResourceType",
-    "ChargeCategory",
-    "ChargeClass",
-    "ChargeDescription",
-    "ChargeFrequency",
-    "PricingCategory",
-    "SkuId",
-    "ConsumedUnit",
-    "BillingCurrency",
-    "Source",
-    "account",
-    "cost_centre",
-    "origin",
-]
-TagKey = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r'^[^"\\\x00-\x1f]+$')]
-Text = Annotated[str, StringConstraints(max_length=2048, pattern=r"^[^\x00]*$")]
-
-
-class PoolRule(Body):
-    """A row matches where the column or the tag has exactly this value."""
-
-    column: COLUMNS | None = None
-    tag: TagKey | None = None
-    equals: Text
-
-    @model_validator(mode="after")
-    def one_of_both(self) -> Self:
-        if (self.column is None) == (self.tag is None):
-            raise ValueError("name either a column or a tag")
-        return self
 
 
 class ShareBody(Body):
@@ -106,7 +60,7 @@ class CostPoolCreate(Body):
 
     name: Name
     position: int | None = Field(None, ge=0, le=1_000_000, description="Order among the pools; absent: the last")
-    rules: list[PoolRule] = Field(max_length=50)
+    rules: list[CostRule] = Field(max_length=50)
     driver: DriverBody
 
 
@@ -114,7 +68,7 @@ class CostPoolRead(Read):
     id: UUID
     name: str
     position: int
-    rules: list[dict[str, str]]
+    rules: list[dict[str, Any]]
     driver: dict[str, Any]
     created_at: datetime
 

@@ -8,7 +8,8 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from pricing_service.domain.allocation import DriverKind, Method
-from pricing_service.schemas.allocation import DriverSpec, PoolRule
+from pricing_service.schemas.allocation import DriverSpec
+from pricing_service.schemas.cost_rules import CostRule
 from pricing_service.schemas.numbers import Name, PeriodText, Quantity
 from services.http import Body, DecimalString, Read
 
@@ -61,7 +62,7 @@ class TowerBody(Body):
 class PoolBody(TowerBody):
     """Rows that match all rules fall into the pool, unless a pool before it takes them. No rule: all that are left."""
 
-    rules: list[PoolRule] = Field(max_length=50)
+    rules: list[CostRule] = Field(max_length=50)
 
 
 class UnitWeight(Body):

@@ -41,7 +41,15 @@ from pricing_service.tables.base import Base
 from pricing_service.tables.billing import BillingProfile, BillingProvider, IntercompanyAccounts, ServiceCreditRule
 from pricing_service.tables.budgets import Budget, BudgetEntry, BudgetTransfer, Reservation
 from pricing_service.tables.calendar import FiscalCalendarRow, PeriodState
-from pricing_service.tables.costs import CostDelivery, CostImport, CostImportFault, CostRow, CostSnapshot
+from pricing_service.tables.costs import (
+    ClearingExplanation,
+    CostDelivery,
+    CostImport,
+    CostImportFault,
+    CostRow,
+    CostSnapshot,
+    CostSource,
+)
 from pricing_service.tables.credits import (
     CommitmentMiss,
     CreditNote,
@@ -93,6 +101,7 @@ __all__ = [
     "BudgetEntry",
     "BudgetTransfer",
     "CommitmentMiss",
+    "ClearingExplanation",
     "CostDelivery",
     "CostEntry",
     "CostImport",
@@ -104,6 +113,7 @@ __all__ = [
     "CreditNoteLine",
     "Dispute",
     "DocumentCounter",
+    "CostSource",
     "ExchangeRate",
     "FiscalCalendarRow",
     "IntercompanyAccounts",

@@ -18,6 +18,36 @@ def _same_as_period(context: Any) -> str:
     return period
 
 
+class CostSource(Aggregate, Base):
+    """Who delivers costs, and on which terms. One that was never declared follows what its last import said."""
+
+    __tablename__ = "cost_source"
+
+    name: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]  # focus, ledger
+    declared: Mapped[bool]
+    cost_basis: Mapped[str]
+    currency: Mapped[str | None]
+    accounts: Mapped[list[str]] = mapped_column(JsonDocument)  # of the general ledger, that it details
+    account_rules: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    recoverable_tax: Mapped[dict[str, Any]] = mapped_column(JsonDocument)
+    mapping: Mapped[dict[str, Any]] = mapped_column(JsonDocument)  # of a ledger
+
+
+class ClearingExplanation(Aggregate, Base):
+    """Why the ledger and the source that details an account differ, and whether the difference is cost."""
+
+    __tablename__ = "clearing_explanation"
+    __table_args__ = (Index("ix_clearing_explanation_period", "period", "account"),)
+
+    period: Mapped[str]
+    account: Mapped[str]
+    currency: Mapped[str]
+    amount: Mapped[Decimal] = mapped_column(ExactDecimal)
+    reason: Mapped[str]
+    treatment: Mapped[str]  # cost (a row with origin residual), left-out
+
+
 class CostImport(Aggregate, Base):
     """One file of one source. Its rows count once its snapshots are there, which is its last write."""
 
@@ -27,6 +57,7 @@ class CostImport(Aggregate, Base):
     source: Mapped[str]
     kind: Mapped[str] = mapped_column(default="focus", server_default="focus")  # focus, ledger
     cost_basis: Mapped[str]
+    terms: Mapped[dict[str, Any]] = mapped_column(JsonDocument, default=dict, server_default="{}")
     content_sha256: Mapped[str]  # of the plain text, so that a compressed copy is the same file
     state: Mapped[str]  # running, ready, failed
     currency: Mapped[str | None]
@@ -135,7 +166,10 @@ class CostRow(Base):
     resource_type: Mapped[str | None]
     pricing_category: Mapped[str | None]
     sku_id: Mapped[str | None]
-    consumed_quantity: Mapped[Decimal | None] = mapped_column(ExactDecimal)
     consumed_unit: Mapped[str | None]
+    consumed_quantity: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    pricing_quantity: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    commitment_discount_quantity: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    pricing_currency_effective_cost: Mapped[Decimal | None] = mapped_column(ExactDecimal)
     tags: Mapped[dict[str, str]] = mapped_column(JsonDocument)
     other: Mapped[dict[str, str]] = mapped_column(JsonDocument, default=dict, server_default="{}")  # FOCUS columns

@@ -21,6 +21,7 @@ from pricing_service.events.periods import PeriodStateData
 from pricing_service.schemas.periods import ClosingRead, FindingRead, PeriodRead
 from pricing_service.tables import Accrual, AllocationRun, CostRow, CostSnapshot, PeriodState, Statement, UsageEvent
 from pricing_service.use_cases import reservations
+from pricing_service.use_cases.clearing import clearing_of
 from pricing_service.use_cases.late_usage import count_unrated, note_unbilled
 from pricing_service.use_cases.periods import PeriodClosed, books, period_read
 from services.db.chassis_tables import Job
@@ -202,6 +203,20 @@ async def rates(session: AsyncSession, period: Period) -> tuple[list[Blocker], l
     return missing, stale
 
 
+async def residual_unexplained(session: AsyncSession, period: Period) -> list[Blocker]:
+    """What the ledger and the sources that detail it say differently needs a reason before it is final."""
+    return [
+        Blocker(
+            "residual-unexplained",
+            f"account {line.account}: the ledger has {line.ledger:f} {line.currency}, the detail {line.detail:f}, "
+            f"and {line.unexplained:f} is unexplained",
+            f"explain it: POST /v1/periods/{period}/clearing/{line.account}/explanation",
+        )
+        for line in await clearing_of(session, period)
+        if line.unexplained
+    ]
+
+
 async def rates_missing(session: AsyncSession, period: Period) -> list[Blocker]:
     return (await rates(session, period))[0]
 
@@ -268,6 +283,7 @@ CHECKS: Sequence[Callable[[AsyncSession, Period], Awaitable[list[Blocker]]]] = [
     earlier_period_open,
     work_in_progress,
     rates_missing,
+    residual_unexplained,
 ]
 WARNINGS: Sequence[Callable[[AsyncSession, Period], Awaitable[list[Warned]]]] = [
     unallocated,

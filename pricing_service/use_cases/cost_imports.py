@@ -1,35 +1,43 @@
-"""Importing a FOCUS file: streamed, in chunks with a checkpoint, invisible until the last of them.
+"""Importing a file of costs: streamed, in chunks with a checkpoint, invisible until the last of them.
 
 The upload is copied to a temporary file, unpacked on the way through, hashed once, then parsed in batches on a
-thread. Rows belong to the import from the first chunk on, but count only through snapshots, which the last
-chunk writes: one per billing period of the file, each of which supersedes the source's earlier one.
+thread. Rows belong to the import from the first chunk on, but count only through snapshots, which the last chunk
+writes: one per billing month and fiscal period of the file, each of which supersedes the source's earlier one. For
+a closed period there is none; what differs is booked after it (`cost_restatements`).
 """
 
 import asyncio
-import gzip
-import hashlib
 import io
-import os
 import tempfile
-import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import islice
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
-from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from pricing_service.domain.focus import CostBasis, CostRow, EmptyLines, FocusReader, Item, RowFault, bounded_lines
-from pricing_service.tables import CostImport, CostImportFault, CostSnapshot
+from pricing_service import queries
+from pricing_service.domain.calendar import FiscalCalendar
+from pricing_service.domain.cost_rows import CostBasis, CostRow, EmptyLines, Origin, RowFault
+from pricing_service.domain.cost_terms import SourceKind, SourceTerms, agree_on_basis
+from pricing_service.domain.csv_rows import Item, RowReader, bounded_lines
+from pricing_service.domain.focus import FocusReader
+from pricing_service.domain.ledger import LedgerMapping, LedgerReader
+from pricing_service.tables import CostDelivery, CostImport, CostImportFault, CostSource
 from pricing_service.tables import CostRow as CostRowTable
+from pricing_service.use_cases import cost_restatements, cost_sources, cost_uploads
+from pricing_service.use_cases.cost_restatements import Slot
+from pricing_service.use_cases.periods import share_books
 from pricing_service.work import jobs
-from services.clock import utc_now
-from services.db import exact_sum, touch
+from services.db import touch
+from services.db.bulk import insert_many
 from services.db.chassis_tables import Job
 from services.db.database import is_outage
-from services.errors import Fault, Invalid, Refusal, TooLarge, Unavailable
+from services.db.upsert import upsert
+from services.errors import Conflict, Fault, Invalid, Refusal, Unavailable
 from services.http import Upload, plain
 from services.ids import uuid7
 from services.money import exact_total
@@ -39,41 +47,64 @@ from services.work.jobs import RUNNING as AT_WORK
 
 BATCH_ROWS = 2_000
 BATCH_CHARACTERS = 4 << 20
-MAX_UNPACKED_TIMES, MAX_UNPACKED_MORE = 200, 64 << 20
+MAX_UNPACKED_MORE = 64 << 20
 KEPT_FAULTS = 1_000
-_BLOCK = 1 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
-# Of the table, not of the entity: the ORM would group rows by which of their columns are null, into small statements.
-_INSERT_ROWS = insert(cast(Table, CostRowTable.__table__))
+ROWS = cast(Table, CostRowTable.__table__)
+_COLUMNS = (
+    *("import_id", "line", "origin", "cleared_by"),
+    *(name.removesuffix("_json") for name in CostRow._fields),
+)
 
 RUNNING, READY, FAILED = "running", "ready", "failed"
-
-
-class UploadEmpty(Invalid): ...
-
-
-class EncodingNotSupported(Invalid): ...
-
-
-class GzipUnreadable(Invalid): ...
-
-
-class UnpackedTooLarge(TooLarge): ...
 
 
 class NoReadableRows(Invalid): ...
 
 
-async def start_import(session: AsyncSession, upload: Upload, *, source: str, cost_basis: CostBasis) -> Job:
-    """Queue the import of an upload. Raises UploadEmpty or EncodingNotSupported."""
-    if not upload.size:
-        raise UploadEmpty("the upload is empty", faults=[Fault("", "send a FOCUS CSV as the body")])
-    if upload.encoding not in (None, "", "identity", "gzip"):
-        raise EncodingNotSupported(
-            f"content encoding {upload.encoding[:40]!r} is not supported",
-            faults=[Fault("Content-Encoding", "must be gzip or absent")],
+class SourceNotDeclared(Conflict): ...
+
+
+class WrongKindOfSource(Conflict): ...
+
+
+async def start_import(session: AsyncSession, upload: Upload, *, source: str, cost_basis: CostBasis | None) -> Job:
+    """Queue the import of a FOCUS file.
+
+    Raises UploadEmpty, EncodingNotSupported, WrongKindOfSource, or CostBasisContradicts where the source is declared
+    with another basis, or is not and none is given.
+    """
+    cost_uploads.check(upload, "send a FOCUS CSV as the body")
+    declared = await cost_sources.source_named(session, source)
+    if declared is not None and declared.kind != SourceKind.FOCUS:
+        raise WrongKindOfSource(f"{source} is a ledger", faults=[Fault("source", "send it to /v1/ledger-imports")])
+    terms: dict[str, Any] = {}
+    if declared is not None and declared.declared:
+        basis = agree_on_basis(CostBasis(declared.cost_basis), cost_basis)
+        terms = cost_sources.terms_of(declared)
+    else:
+        basis = agree_on_basis(None, cost_basis)
+    payload = {"source": source, "kind": SourceKind.FOCUS, "cost_basis": basis.value, "terms": terms, "mapping": {}}
+    return await jobs.start(session, "cost-import", payload=payload, input=upload)
+
+
+async def start_ledger_import(session: AsyncSession, upload: Upload, *, source: str) -> Job:
+    """Queue the import of a ledger. Raises UploadEmpty, EncodingNotSupported, SourceNotDeclared, WrongKindOfSource."""
+    cost_uploads.check(upload, "send the ledger's CSV as the body")
+    declared: CostSource | None = await cost_sources.source_named(session, source)
+    if declared is None:
+        raise SourceNotDeclared(
+            f"nobody has said how to read {source}",
+            faults=[Fault("source", f"declare it with its mapping: PUT /v1/cost-sources/{source}")],
         )
-    payload = {"source": source, "cost_basis": cost_basis.value}
+    if declared.kind != SourceKind.LEDGER:
+        raise WrongKindOfSource(f"{source} is no ledger", faults=[Fault("source", "send it to /v1/cost-imports")])
+    payload = {
+        "source": source,
+        "kind": SourceKind.LEDGER,
+        "cost_basis": declared.cost_basis,
+        "terms": cost_sources.terms_of(declared),
+        "mapping": declared.mapping,
+    }
     return await jobs.start(session, "cost-import", payload=payload, input=upload)
 
 
@@ -82,21 +113,23 @@ async def import_costs(run: JobRun) -> dict[str, Any]:
     """The job: see the module's docstring."""
     if run.checkpoint is not None and run.checkpoint.get("finished"):  # it died between its last chunk and its end
         return await _result(run, UUID(run.checkpoint["import_id"]), unchanged=False)
-    source, basis = run.payload["source"], CostBasis(run.payload["cost_basis"])
+    source = run.payload["source"]
     with tempfile.TemporaryFile() as upload:
         async for block in run.input():
             await asyncio.to_thread(upload.write, block)
-        plain_file, limit = await asyncio.to_thread(_unpacked, cast(BinaryIO, upload))
-        sha256, lines = await asyncio.to_thread(_hashed, plain_file, limit)
+        unpacked = await asyncio.to_thread(cost_uploads.unpacked, cast(BinaryIO, upload), MAX_UNPACKED_MORE)
+        sha256, lines = await asyncio.to_thread(cost_uploads.hashed, unpacked)
         if run.checkpoint is None:
             await _clear_up(run, source)
-        if run.checkpoint is None and (earlier := await _same_in_force(run, source, basis, sha256)) is not None:
+        if run.checkpoint is None and (earlier := await _same_in_force(run, sha256)) is not None:
             return await _result(run, earlier, unchanged=True)
-        text = io.TextIOWrapper(plain_file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        reader = FocusReader(bounded_lines(text), basis)
-        import_id = await _begun(run, source, basis, sha256)
+        async with run.reading() as session:
+            calendar = await queries.fiscal_calendar(session)
+            details = await cost_sources.detailed(session)
+        reader = _reader(run.payload, unpacked.file, calendar)
+        import_id = await _begun(run, sha256)
         try:
-            rejected = await _store(run, import_id, reader, lines)
+            rejected = await _store(run, import_id, reader, lines, details)
             await _put_in_force(run, import_id, source, rejected, lines)
         except (Refusal, JobCancelled) as error:
             if not is_outage(error):
@@ -105,56 +138,42 @@ async def import_costs(run: JobRun) -> dict[str, Any]:
     return await _result(run, import_id, unchanged=False)
 
 
-def _unpacked(upload: BinaryIO) -> tuple[BinaryIO, int]:
-    """The plain text, and how many bytes of it are believed: columns of costs compress well, but not without end."""
-    size = upload.seek(0, os.SEEK_END)
-    upload.seek(0)
-    magic = upload.read(2)
-    upload.seek(0)
-    if magic != _GZIP_MAGIC:
-        return upload, size
-    return cast(BinaryIO, gzip.GzipFile(fileobj=upload, mode="rb")), size * MAX_UNPACKED_TIMES + MAX_UNPACKED_MORE
+def _reader(payload: dict[str, Any], file: BinaryIO, calendar: FiscalCalendar) -> RowReader:
+    mapping = payload.get("mapping") or {}
+    text = io.TextIOWrapper(file, encoding=mapping.get("encoding") or "utf-8-sig", errors="surrogateescape", newline="")
+    terms = SourceTerms.of({**(payload.get("terms") or {}), "cost_basis": payload["cost_basis"]})
+    if payload.get("kind") == SourceKind.LEDGER:
+        return LedgerReader(bounded_lines(text), terms, LedgerMapping.of(mapping), calendar)
+    return FocusReader(bounded_lines(text), terms, calendar)
 
 
-def _hashed(file: BinaryIO, limit: int) -> tuple[str, int]:
-    """SHA-256 and number of lines of the plain text; reads it to its end, so that a broken gzip shows here."""
-    digest, lines, size = hashlib.sha256(), 0, 0
-    try:
-        while block := file.read(_BLOCK):
-            size += len(block)
-            if size > limit:
-                raise UnpackedTooLarge(
-                    f"the gzip file unpacks to more than {limit} bytes, "
-                    f"which is {MAX_UNPACKED_TIMES} times its size and {MAX_UNPACKED_MORE >> 20} MiB"
-                )
-            digest.update(block)
-            lines += block.count(b"\n")
-    except (OSError, EOFError, zlib.error) as error:
-        raise GzipUnreadable(f"the gzip file cannot be unpacked: {error}") from error
-    file.seek(0)
-    return digest.hexdigest(), lines
+def _terms(payload: dict[str, Any]) -> dict[str, Any]:
+    """What decides, beside a file's content, what its rows say."""
+    return {"terms": payload.get("terms") or {}, "mapping": payload.get("mapping") or {}}
 
 
-async def _same_in_force(run: JobRun, source: str, basis: CostBasis, sha256: str) -> UUID | None:
-    """The import of the same content, if all that it said still counts."""
+async def _same_in_force(run: JobRun, sha256: str) -> UUID | None:
+    """The import of the same content on the same terms, if it still has the last word on all that it said."""
     async with run.reading() as session:
-        superseded = select(CostSnapshot.import_id).where(CostSnapshot.superseded_by.is_not(None))
-        found: UUID | None = await session.scalar(
-            select(CostImport.id)
-            .where(
-                CostImport.source == source,
-                CostImport.content_sha256 == sha256,
-                CostImport.cost_basis == basis,
-                CostImport.state == READY,
-                CostImport.id.not_in(superseded),
-            )
-            .order_by(CostImport.id.desc())
-            .limit(1)
+        same = select(CostImport).where(
+            CostImport.source == run.payload["source"],
+            CostImport.content_sha256 == sha256,
+            CostImport.cost_basis == run.payload["cost_basis"],
+            CostImport.state == READY,
         )
-        return found
+        through = await queries.closed_through(session) or ""
+        for stored in await session.scalars(same.order_by(CostImport.id.desc()).limit(20)):
+            if stored.terms and stored.terms != _terms(run.payload):
+                continue
+            if any(each["period"] > through for each in stored.booked):
+                continue  # what it had to book elsewhere can now stand in the period itself
+            last_word = select(CostDelivery.billing_month).where(CostDelivery.import_id == stored.id)
+            if set(await session.scalars(last_word)) == set(stored.periods):
+                return stored.id
+    return None
 
 
-async def _begun(run: JobRun, source: str, basis: CostBasis, sha256: str) -> UUID:
+async def _begun(run: JobRun, sha256: str) -> UUID:
     if run.checkpoint is not None:
         return UUID(run.checkpoint["import_id"])
     import_id = uuid7()
@@ -163,8 +182,10 @@ async def _begun(run: JobRun, source: str, basis: CostBasis, sha256: str) -> UUI
             CostImport(
                 id=import_id,
                 version=1,
-                source=source,
-                cost_basis=basis,
+                source=run.payload["source"],
+                kind=run.payload.get("kind", SourceKind.FOCUS),
+                cost_basis=run.payload["cost_basis"],
+                terms=_terms(run.payload),
                 content_sha256=sha256,
                 state=RUNNING,
                 rows=0,
@@ -172,32 +193,53 @@ async def _begun(run: JobRun, source: str, basis: CostBasis, sha256: str) -> UUI
                 billed_cost=exact_total([]),
                 effective_cost=exact_total([]),
                 periods=[],
+                booked=[],
             )
         )
         run.advance(done=0, checkpoint={"import_id": str(import_id), "records": 0, "rejected": 0})
     return import_id
 
 
+@dataclass(slots=True)
+class _Sums:
+    """Of the rows of one billing month and fiscal period. Ledger rows that a source details are in `rows` alone."""
+
+    rows: int = 0
+    cost: list[Decimal] = field(default_factory=list)
+    billed: list[Decimal] = field(default_factory=list)
+    effective: list[Decimal] = field(default_factory=list)
+
+    def noted(self, before: Sequence[Any]) -> list[Any]:
+        """Together with what the checkpoint already has of it."""
+        rows, *sums = before
+        added = (self.cost, self.billed, self.effective)
+        totals = [plain(exact_total([Decimal(one), *more])) for one, more in zip(sums, added, strict=True)]
+        return [rows + self.rows, *totals]
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
     records: int
     line: int
-    rows: list[dict[str, Any]]
+    rows: list[tuple[Any, ...]]
     faults: list[RowFault]
+    sums: dict[str, _Sums]
 
 
-async def _store(run: JobRun, import_id: UUID, reader: FocusReader, lines: int) -> int:
+async def _store(run: JobRun, import_id: UUID, reader: RowReader, lines: int, details: dict[str, str]) -> int:
     """Store what is left of the file after the checkpoint, batch by batch; returns the number of rejected rows."""
     assert run.checkpoint is not None
     done, rejected = run.checkpoint["records"], run.checkpoint["rejected"]
-    basis = CostBasis(run.payload["cost_basis"])
+    sums: dict[str, list[Any]] = dict(run.checkpoint.get("sums", {}))
+    is_ledger = run.payload.get("kind") == SourceKind.LEDGER
     items = iter(reader)
     await asyncio.to_thread(_skip, items, done)
-    while (batch := await asyncio.to_thread(_next_batch, reader, items, import_id, basis)).records:
+    while (batch := await asyncio.to_thread(_next_batch, reader, items, import_id, details, is_ledger)).records:
         kept = batch.faults[: max(KEPT_FAULTS - rejected, 0)]
+        for slot, added in batch.sums.items():
+            sums[slot] = added.noted(sums.get(slot, [0, "0", "0", "0"]))
         async with run.chunk() as session:
-            if batch.rows:
-                await session.execute(_INSERT_ROWS, batch.rows)
+            await insert_many(session, ROWS, _COLUMNS, batch.rows)
             if kept:
                 faults = [
                     {"import_id": import_id, "number": number, "line": fault.line, "reason": fault.reason[:500]}
@@ -205,7 +247,13 @@ async def _store(run: JobRun, import_id: UUID, reader: FocusReader, lines: int) 
                 ]
                 await session.execute(insert(CostImportFault), faults)
             done, rejected = done + batch.records, rejected + len(batch.faults)
-            checkpoint = {"import_id": str(import_id), "records": done, "rejected": rejected}
+            checkpoint = {
+                "import_id": str(import_id),
+                "records": done,
+                "rejected": rejected,
+                "sums": sums,
+                "currency": reader.currency,
+            }
             run.advance(done=batch.line - 1, total=max(lines, batch.line) - 1, checkpoint=checkpoint)
     return int(rejected)
 
@@ -215,11 +263,15 @@ def _skip(records: Iterator[object], count: int) -> None:
         pass
 
 
-def _next_batch(reader: FocusReader, items: Iterator[Item], import_id: UUID, basis: CostBasis) -> _Batch:
+def _next_batch(
+    reader: RowReader, items: Iterator[Item], import_id: UUID, details: dict[str, str], is_ledger: bool
+) -> _Batch:
     """What the next chunk stores: so many rows, or fewer where they are long or far apart."""
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     faults: list[RowFault] = []
+    sums: dict[tuple[str, str], _Sums] = {}
     records, line, enough = 0, 1, reader.characters + BATCH_CHARACTERS
+    origin = Origin.LEDGER.value if is_ledger else Origin.FOCUS.value
     for item in islice(items, BATCH_ROWS):
         records += 1
         if isinstance(item, EmptyLines):
@@ -228,97 +280,120 @@ def _next_batch(reader: FocusReader, items: Iterator[Item], import_id: UUID, bas
             line = item.line
             faults.append(item)
         else:
-            line = item[0]
-            rows.append(_columns(import_id, basis, *item))
+            line, row = item
+            cleared_by = details.get(row.account or "") if is_ledger else None
+            rows.append((import_id, line, origin, cleared_by, *row))
+            of_slot = sums.get(row[:2])
+            if of_slot is None:
+                of_slot = sums[row[:2]] = _Sums()
+            of_slot.rows += 1
+            if cleared_by is None:
+                of_slot.cost.append(row.cost)
+            of_slot.billed.append(row.billed_cost)
+            of_slot.effective.append(row.effective_cost)
         if reader.characters >= enough:
             break
-    return _Batch(records, line, rows, faults)
+    return _Batch(records, line, rows, faults, {" ".join(slot): each for slot, each in sums.items()})
 
 
-def _columns(import_id: UUID, basis: CostBasis, line: int, row: CostRow) -> dict[str, Any]:
-    same = {name: getattr(row, name) for name in CostRow.__slots__}
-    month = row.billing_period
-    return same | {
-        "import_id": import_id,
-        "line": line,
-        "billing_month": month,
-        "period": month,
-        "cost": row.cost(basis),
-    }
+class _Moved(Exception):
+    """While corrections were staged, something else came to count: they have to be computed again."""
 
 
 async def _put_in_force(run: JobRun, import_id: UUID, source: str, rejected: int, lines: int) -> None:
-    """The last chunk: the import's snapshots appear, and what they replace goes, in one transaction."""
+    """Corrections of closed periods are staged first; then the import counts, in one transaction."""
+    while True:
+        try:
+            await _try_to_put_in_force(run, import_id, source, rejected, lines)
+            return
+        except _Moved:
+            continue
+
+
+async def _try_to_put_in_force(run: JobRun, import_id: UUID, source: str, rejected: int, lines: int) -> None:
+    assert run.checkpoint is not None
+    sums: dict[str, list[Any]] = run.checkpoint.get("sums", {})
+    currency = run.checkpoint.get("currency")
+    if not sums or currency is None:
+        async with run.reading() as session:
+            faults = (await faults_of(session, import_id))[:20]
+        raise NoReadableRows(
+            f"the file holds no row that can be read; {rejected} were rejected",
+            faults=[Fault(f"line {fault.line}", fault.reason) for fault in faults],
+        )
+    slots = {Slot(import_id, month, period): sums[f"{period} {month}"] for period, month in map(str.split, sums)}
+    if run.checkpoint.get("staged"):
+        async with run.chunk() as session:
+            await _delete_rows(session, run.checkpoint["staged"])
+            run.advance(checkpoint={name: value for name, value in run.checkpoint.items() if name != "staged"})
+    async with run.reading() as session:
+        calendar = await queries.fiscal_calendar(session)
+        plan = await cost_restatements.plan(session, source, list(slots), currency, calendar)
+    staged = await cost_restatements.stage(run, plan, calendar)
     async with run.chunk() as session:
         if not await run.claim(session, f"cost-source:{source}"):
             raise Unavailable(f"another import of {source} is just ending")
-        rows, costs, billed, effective = (
-            func.count(),
-            *(
-                exact_sum(column)
-                for column in (CostRowTable.cost, CostRowTable.billed_cost, CostRowTable.effective_cost)
-            ),
-        )
-        of_import = CostRowTable.import_id == import_id
-        columns = (CostRowTable.period, func.min(CostRowTable.currency), rows, costs, billed, effective)
-        query = select(*columns).where(of_import).group_by(CostRowTable.period).order_by(CostRowTable.period)
-        groups = (await session.execute(query)).all()
-        if not groups:
-            faults = await session.scalars(
-                select(CostImportFault).where(CostImportFault.import_id == import_id).limit(20)
+        await share_books(session)
+        if plan != await cost_restatements.plan(session, source, list(slots), currency, calendar):
+            raise _Moved
+        await cost_restatements.supersede(session, plan.superseded, import_id)
+        for slot in plan.counting:
+            rows, cost, *_ = slots[slot]
+            await cost_restatements.take_snapshot(
+                session, slot, source=source, rows=rows, cost=Decimal(cost), currency=currency
             )
-            raise NoReadableRows(
-                f"the file holds no row that can be read; {rejected} were rejected",
-                faults=[Fault(f"line {fault.line}", fault.reason) for fault in faults],
+        for one in staged:
+            booked = Slot(one.correction_id, one.booking.billing_month, one.booking.into)
+            await cost_restatements.take_snapshot(
+                session,
+                booked,
+                source=source,
+                rows=one.rows,
+                cost=one.cost,
+                currency=one.booking.currency,
+                corrects=one.booking.corrects,
             )
-        for period, currency, count, cost, _, _ in groups:
-            await _supersede(session, import_id, source, period, currency, count, cost)
         stored = await session.get_one(CostImport, import_id)
         stored.state = READY
-        stored.currency = groups[0][1]
-        stored.rows = sum(group[2] for group in groups)
+        stored.currency = currency
+        stored.rows = sum(each[0] for each in slots.values())
         stored.rejected_count = rejected
-        stored.billed_cost = exact_total([group[4] for group in groups])
-        stored.effective_cost = exact_total([group[5] for group in groups])
-        stored.periods = [group[0] for group in groups]
+        stored.billed_cost = exact_total([Decimal(each[2]) for each in slots.values()])
+        stored.effective_cost = exact_total([Decimal(each[3]) for each in slots.values()])
+        stored.periods = sorted({slot.billing_month for slot in slots})
+        stored.booked = [one.shown() for one in staged]
         touch(stored)
+        await _have_the_last_word(session, stored)
+        await cost_sources.follow_import(session, stored)
         done = max(lines - 1, stored.rows + rejected)
         run.advance(done=done, total=done, checkpoint={"import_id": str(import_id), "finished": True})
 
 
-async def _supersede(
-    session: AsyncSession, import_id: UUID, source: str, period: str, currency: str, rows: int, cost: Any
-) -> None:
-    same = (CostSnapshot.source == source, CostSnapshot.period == period)
-    last = await session.scalar(select(func.max(CostSnapshot.number)).where(*same)) or 0
+async def _have_the_last_word(session: AsyncSession, stored: CostImport) -> None:
+    said = [{"source": stored.source, "billing_month": month, "import_id": stored.id} for month in stored.periods]
+    statement = upsert(session, CostDelivery).values(said)
     await session.execute(
-        update(CostSnapshot).where(*same, CostSnapshot.superseded_by.is_(None)).values(superseded_by=import_id)
-    )
-    session.add(
-        CostSnapshot(
-            import_id=import_id,
-            period=period,
-            source=source,
-            number=last + 1,
-            rows=rows,
-            cost=cost,
-            currency=currency,
-            taken_at=utc_now(),
+        statement.on_conflict_do_update(
+            index_elements=["source", "billing_month"], set_={"import_id": statement.excluded.import_id}
         )
     )
+
+
+async def _delete_rows(session: AsyncSession, ids: Sequence[str]) -> None:
+    await session.execute(delete(CostRowTable).where(CostRowTable.import_id.in_([UUID(each) for each in ids])))
 
 
 async def _abandon(run: JobRun, import_id: UUID) -> None:
     """Nothing of a failed or cancelled import stays but its faults."""
     async with run.chunk(clearing_up=True) as session:
-        await _fail(session, import_id, rejected=(run.checkpoint or {}).get("rejected", 0))
+        await _fail(session, import_id, run.checkpoint or {})
 
 
-async def _fail(session: AsyncSession, import_id: UUID, *, rejected: int) -> None:
-    await session.execute(delete(CostRowTable).where(CostRowTable.import_id == import_id))
+async def _fail(session: AsyncSession, import_id: UUID, checkpoint: dict[str, Any]) -> None:
+    await _delete_rows(session, [str(import_id), *checkpoint.get("staged", [])])
     stored = await session.get_one(CostImport, import_id)
     stored.state = FAILED
-    stored.rejected_count = rejected
+    stored.rejected_count = checkpoint.get("rejected", 0)
     touch(stored)
 
 
@@ -348,7 +423,7 @@ async def _clear_up(run: JobRun, source: str) -> None:
                     Job.kind == "cost-import", Job.checkpoint["import_id"].as_string() == str(import_id)
                 )
             )
-            await _fail(session, import_id, rejected=(checkpoint or {}).get("rejected", 0))
+            await _fail(session, import_id, checkpoint or {})
 
 
 async def _result(run: JobRun, import_id: UUID, *, unchanged: bool) -> dict[str, Any]:
@@ -367,6 +442,7 @@ async def _result(run: JobRun, import_id: UUID, *, unchanged: bool) -> dict[str,
         "effective_cost": plain(stored.effective_cost),
         "currency": stored.currency,
         "periods": stored.periods,
+        "booked": stored.booked,
     }
 
 

@@ -53,9 +53,14 @@ class PeriodsOutOfOrder(Invalid): ...
 class TooManyPeriods(Invalid): ...
 
 
+async def share_books(session: AsyncSession) -> None:
+    """Until this transaction ends, nobody closes or reopens a period."""
+    await session.execute(select(FiscalCalendarRow.id).with_for_update(read=True))
+
+
 async def require_open(session: AsyncSession, period: Period, pointer: str = "/period") -> None:
     """Raises PeriodClosed; until this transaction ends, nobody closes the period either."""
-    await session.execute(select(FiscalCalendarRow.id).with_for_update(read=True))
+    await share_books(session)
     if await queries.is_closed(session, period):
         calendar = await queries.fiscal_calendar(session)
         open_one = await queries.earliest_open(session, calendar, period)

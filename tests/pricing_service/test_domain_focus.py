@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from pricing_service.domain.cost_terms import SourceTerms
 from pricing_service.domain.exact import (
     CurrencySign,
     NotANumber,
@@ -35,7 +36,7 @@ D = Decimal
 def read(text: str, basis: CostBasis = CostBasis.EFFECTIVE) -> tuple[list[tuple[int, CostRow]], list[RowFault]]:
     rows: list[tuple[int, CostRow]] = []
     faults: list[RowFault] = []
-    for item in FocusReader(io.StringIO(text, newline=""), basis):
+    for item in FocusReader(io.StringIO(text, newline=""), SourceTerms(basis)):
         if isinstance(item, RowFault):
             faults.append(item)
         elif not isinstance(item, EmptyLines):
@@ -45,7 +46,7 @@ def read(text: str, basis: CostBasis = CostBasis.EFFECTIVE) -> tuple[list[tuple[
 
 def test_real_sample_sums_exactly() -> None:
     with real_focus_sample().open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-        items = list(FocusReader(lines, CostBasis.EFFECTIVE))
+        items = list(FocusReader(lines, SourceTerms(CostBasis.EFFECTIVE)))
     rows = [item[1] for item in items if isinstance(item, tuple)]
     assert len(rows) == len(items) == 1000
     assert exact_total([row.billed_cost for row in rows]) == D("20.52022672899")
@@ -56,7 +57,7 @@ def test_real_sample_sums_exactly() -> None:
 
 def test_real_sample_on_the_contracted_basis_faults_the_rows_without_that_cost() -> None:
     with real_focus_sample().open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-        items = list(FocusReader(lines, CostBasis.CONTRACTED))
+        items = list(FocusReader(lines, SourceTerms(CostBasis.CONTRACTED)))
     faults = [item for item in items if isinstance(item, RowFault)]
     assert len(faults) == 7
     assert {fault.reason for fault in faults} == {"ContractedCost is empty, but is the cost basis of this source"}
@@ -230,7 +231,7 @@ def test_a_tag_whose_escapes_no_database_can_hold_is_its_rows_fault(tags: str, r
 
 def test_empty_lines_are_told_now_and_then_and_all_characters_are_counted() -> None:
     text = focus_csv({}) + "\n" * 25_000 + focus_csv({}).splitlines()[1] + "\n"
-    reader = FocusReader(io.StringIO(text, newline=""), CostBasis.EFFECTIVE)
+    reader = FocusReader(io.StringIO(text, newline=""), SourceTerms(CostBasis.EFFECTIVE))
     items = list(reader)
     assert [item if isinstance(item, EmptyLines) else item[0] for item in items if not isinstance(item, RowFault)] == [
         2,
