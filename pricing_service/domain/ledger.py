@@ -172,7 +172,7 @@ class LedgerMapping:
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "LedgerMapping":
         """From the mapping as it is stored with its source."""
-        given = {name: value for name, value in document.items() if value is not None}
+        given = {name: value for name, value in document.items() if value is not None and name != "encoding"}
         return cls(
             **given
             | {

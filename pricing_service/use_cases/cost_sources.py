@@ -69,7 +69,7 @@ async def declare_source(
         session.add(source)
         before: Sequence[str] = ()
     else:
-        if not sent:
+        if source.declared and not sent:
             raise SourceExists(
                 f"the source {name} is there already; send If-Match with the ETag that you read",
                 faults=[Fault("If-Match", "is missing")],

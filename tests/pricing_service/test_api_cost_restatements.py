@@ -6,13 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import strategies as st
 
 from services.testing import ServiceHarness
 from tests.pricing_service.samples import focus_csv, imported, on_both_databases
 
 pytestmark = pytest.mark.anyio
-MONTHS = st.sampled_from(["2026-08", "2026-09"])
 
 
 def in_month(month: int, **row: str) -> dict[str, str]:
