@@ -109,7 +109,7 @@ async def cost_groups(
         CostRow.period, *keys, CostRow.currency, *(getattr(CostRow, name) for name in SUMMED)
     ).subquery()
     columns = [rows.c.period, *(rows.c[key.name] for key in keys), rows.c.currency]
-    order = [rows.c.period]
+    order: list[Any] = [rows.c.period]
     for column in columns[1:-1]:
         order += [case((column.is_(None), 1), else_=0), func.coalesce(column, "")]
     order.append(rows.c.currency)
