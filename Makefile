@@ -25,9 +25,19 @@ $(VENV)/.dev: requirements-dev.txt $(BIN)/itaas
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $(VENV)/.dev
 
+.venv-focus/.done: tests/requirements-focus-validator.txt
+	@rm -rf .venv-focus
+	@python=$$(for each in python3.12 $$HOME/.pyenv/versions/3.12*/bin/python; do \
+	    $$each -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null && echo $$each && break; done); \
+	if test -n "$$python"; then \
+	    echo "installing the FOCUS validator" && $$python -m venv .venv-focus && \
+	    .venv-focus/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; \
+	else echo "no Python 3.12: the FOCUS validator will not be run" && mkdir -p .venv-focus; fi
+	@touch $@
+
 setup: $(BIN)/itaas ## Make .venv with `itaas` in it
 
-setup-dev: $(VENV)/.dev ## The same with what tests and checks need
+setup-dev: $(VENV)/.dev .venv-focus/.done ## The same with what tests and checks need
 
 run: setup ## Serve the suite with the sample organisation on 127.0.0.1:8080 (PORT=…)
 	@$(BIN)/itaas up --sample --port $(PORT)
@@ -60,4 +70,4 @@ lock: ## Renew requirements.txt and requirements-dev.txt (needs uv)
 LOCK := --quiet --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --universal
 
 clean: ## Remove the environment and caches; the data folder .itaas stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .venv-focus .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -18,6 +18,7 @@ _share; service_cost, unit_cost_share, unit_cost |
 | billing | billing_profile, billing_provider, intercompany_accounts, service_credit_rule: dated by period |
 | credits | dispute, credit_note, credit_note_line; commitment_miss, service_credit; document_counter |
 | journals | journal, journal_line: what is handed to the ledger |
+| classification | service_classification: a service's place in FOCUS's list |
 | known | known_demand, known_service, known_offering, known_subscription, known_unit_tags, \
 known_unit_profile: others' facts |
 | | subscription_step: the history of a subscription |
@@ -41,6 +42,7 @@ from pricing_service.tables.base import Base
 from pricing_service.tables.billing import BillingProfile, BillingProvider, IntercompanyAccounts, ServiceCreditRule
 from pricing_service.tables.budgets import Budget, BudgetEntry, BudgetTransfer, Reservation
 from pricing_service.tables.calendar import FiscalCalendarRow, PeriodState
+from pricing_service.tables.classification import ServiceClassification
 from pricing_service.tables.costs import (
     ClearingExplanation,
     CostDelivery,
@@ -133,6 +135,7 @@ __all__ = [
     "Quote",
     "QuoteCounter",
     "Reservation",
+    "ServiceClassification",
     "ServiceCost",
     "ServiceCredit",
     "ServiceCreditRule",

@@ -1,0 +1,240 @@
+"""From real costs to a statement, its documents, and a FOCUS export that the public validator takes."""
+
+import csv
+import io
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from services.ids import uuid7
+from services.testing import ServiceHarness
+from tests.pricing_service import focus_validator
+from tests.pricing_service.samples import PER_SERVER, World, imported, real_focus_sample, refusal, usage
+from tests.pricing_service.test_api_statements import rate, report
+
+pytestmark = pytest.mark.anyio
+D = Decimal
+
+COST_PLUS = {"key": "server", "name": "Server", "recurring": "month", "model": "cost_plus", "markup": "10"}
+SUPPORT = {
+    "key": "support",
+    "name": "Support",
+    "recurring": "month",
+    "timing": "in_advance",
+    "model": "flat",
+    "amount": "50",
+    "discounts": [{"key": "loyal", "name": "Loyalty", "percentage": "20"}],
+}
+BURST = {
+    "key": "burst",
+    "name": "Burst compute",
+    "recurring": "usage",
+    "meter": "vm-hours",
+    "model": "graduated",
+    "tiers": [{"up_to": "10", "unit_price": "1"}, {"unit_price": "0.333"}],
+}
+
+
+async def issued(service: ServiceHarness, client: httpx.AsyncClient, period: str) -> list[dict[str, Any]]:
+    await rate(service, client, period)
+    found = []
+    for one in (await client.get(f"/v1/statements?period={period}&state=draft")).json()["items"]:
+        answer = await client.post(f"/v1/statements/{one['id']}/issue")
+        assert answer.status_code == 200, answer.text
+        found.append(answer.json())
+    return found
+
+
+async def focus(client: httpx.AsyncClient, period: str, **query: str) -> list[dict[str, str]]:
+    answer = await client.get(f"/v1/focus-exports/{period}", params=query)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def total(rows: list[dict[str, str]], column: str) -> Decimal:
+    return sum((D(row[column]) for row in rows), D(0))
+
+
+async def costed(service: ServiceHarness, client: httpx.AsyncClient, world: World) -> None:
+    """The real sample, shared out to the one service."""
+    await imported(service, client, real_focus_sample().read_bytes(), basis="effective")
+    driver = {"kind": "fixed", "shares": [{"service_id": str(world.service_id), "weight": "1"}]}
+    await client.post("/v1/cost-pools", json={"name": "cloud", "rules": [], "driver": driver})
+    run = await client.post("/v1/allocation-runs", json={"period": "2024-09"})
+    assert run.status_code == 201, run.text
+
+
+async def second_unit(service: ServiceHarness, world: World, client: httpx.AsyncClient) -> UUID:
+    """Its statements are showback."""
+    unit = uuid7()
+    data = {"id": str(unit), "name": "Arts", "parent_id": None}
+    await service.deliver("itaas.demand.business-unit.created.v1", subject=unit, data=data, business_unit_id=unit)
+    profile = {"business_unit_id": str(unit), "effective_from": "2024-01", "mode": "showback"}
+    answer = await client.put("/v1/billing-profiles", json=profile, headers={"If-Match": "*"})
+    assert answer.status_code in (200, 201), answer.text
+    return unit
+
+
+async def test_real_costs_become_statements_and_a_valid_focus_export(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World, tmp_path: Path
+) -> None:
+    await world.priced(finance, COST_PLUS, SUPPORT, BURST, since="2024-01-01")
+    shown = World(service, await second_unit(service, world, finance), world.service_id, world.offering)
+    first, second = await world.subscribed("2024-09-01", quantity="3"), await shown.subscribed("2024-09-11")
+    await costed(service, finance, world)
+    await report(service, usage(first, "1", "12.5", day="2024-09-03"), usage(second, "2", "4", day="2024-09-12"))
+    classified = await finance.put(
+        f"/v1/services/{world.service_id}/classification",
+        json={"category": "Compute", "subcategory": "Virtual Machines"},
+        headers={"If-Match": "*"},
+    )
+    assert classified.status_code == 200, classified.text
+
+    september = await issued(service, finance, "2024-09")
+    assert len(september) == 2
+    rows = await focus(finance, "2024-09")
+    by_unit = {statement["business_unit_id"]: statement for statement in september}
+    for unit, statement in by_unit.items():
+        own = [row for row in rows if row["BillingAccountId"] == unit]
+        assert total(own, "ContractedCost") == D(statement["total"]["amount"])
+        assert total(own, "BilledCost") == (D(0) if unit == str(shown.unit) else D(statement["total"]["amount"]))
+        assert {row["InvoiceId"] for row in own} == {statement["id"]}
+    prepaid = [row for row in rows if row["ChargeCategory"] == "Purchase"]
+    assert [(row["ContractedCost"], row["EffectiveCost"], row["ListCost"]) for row in prepaid] == [
+        ("40.0", "0.0", "50.0")
+    ] * 2
+    assert {row["ChargePeriodStart"] for row in prepaid} == {"2024-10-01T00:00:00Z"}
+    assert {(row["ServiceCategory"], row["ServiceSubcategory"]) for row in rows} == {("Compute", "Virtual Machines")}
+
+    # October: what was prepaid is drawn down; a line of September is credited after the close: a correction.
+    await issued(service, finance, "2024-10")
+    closed = await finance.post("/v1/periods/2024-09/close")
+    assert closed.status_code == 200, closed.text
+    statement = by_unit[str(world.unit)]
+    line = next(line for line in statement["lines"] if line["charge"] == "burst")
+    note = await finance.post(
+        "/v1/credit-notes",
+        json={
+            "statement_id": statement["id"],
+            "lines": [{"line_id": line["id"], "amount": "1.23"}],
+            "reason": "metered twice",
+        },
+    )
+    assert note.status_code == 201, note.text
+    october = await focus(finance, note.json()["period"])
+    (credit,) = [row for row in october if row["InvoiceId"] == note.json()["number"]]
+    assert (credit["ChargeClass"], credit["ChargeCategory"], credit["BilledCost"]) == ("Correction", "Usage", "-1.23")
+    drawn = [row for row in await focus(finance, "2024-10") if row["InvoiceId"] in {s["id"] for s in september}]
+    assert [(row["ChargeCategory"], row["BilledCost"], row["EffectiveCost"]) for row in drawn] == [
+        ("Usage", "0.0", "40.0")
+    ] * 2
+    assert await focus(finance, "2024-09") == rows  # what was issued stays as it was exported
+
+    async with service.client(roles=["consumer"], business_units=[world.unit]) as consumer:
+        own = await focus(consumer, "2024-09")
+        assert {row["BillingAccountId"] for row in own} == {str(world.unit)}
+        other = await consumer.get(f"/v1/focus-exports/2024-09?business_unit_id={shown.unit}")
+        assert other.status_code in (403, 404)
+
+    if reason := focus_validator.missing():
+        pytest.skip(reason)
+    file = tmp_path / "export.csv"
+    everything = [*rows, *(await focus(finance, "2024-10"))] + ([] if note.json()["period"] == "2024-10" else [credit])
+    with file.open("w", newline="") as out:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(everything)
+    verdict = focus_validator.validate(file)
+    assert verdict.failed == {focus_validator.CONTRADICTORY}, verdict.output
+    assert verdict.passed > 240
+
+
+async def test_pages_tables_changes_and_levers(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    cheap = World(service, world.unit, world.service_id)
+    await service.deliver(
+        "itaas.catalog.offering.published.v1",
+        subject=cheap.offering,
+        data={
+            "id": str(cheap.offering),
+            "service_id": str(world.service_id),
+            "name": "<b>Tier 0</b>",
+            "state": "published",
+            "unit_of_measure": "server",
+        },
+    )
+    await cheap.priced(finance, PER_SERVER | {"unit_price": "20"}, BURST)
+    term = {"key": "term", "name": "Three years", "percentage": "15", "min_term_months": 36}
+    await world.priced(finance, PER_SERVER | {"discounts": [term]}, BURST)
+    busy, idle = await world.subscribed("2026-01-01"), await world.subscribed("2026-01-01", quantity="1")
+    await report(service, usage(busy, "1", "6", day="2026-09-05"), usage(busy, "2", "8", day="2026-10-05"))
+    (september,) = await issued(service, finance, "2026-09")
+    late = await cheap.subscribed("2026-10-01", quantity="2")
+    (october,) = await issued(service, finance, "2026-10")
+
+    changes = (await finance.get(f"/v1/statements/{october['id']}/changes")).json()
+    assert (changes["compared_with"], changes["before"], changes["after"]) == ("2026-09", "156.00", "198.00")
+    assert sum(D(item["amount"]) for item in changes["items"]) == D(changes["difference"]) == D("42")
+    assert {(item["driver"], item["charge"], D(item["amount"])) for item in changes["items"]} == {
+        ("started", "server", D(40)),
+        ("volume", "burst", D(2)),
+    }
+    levers = (await finance.get(f"/v1/statements/{october['id']}/levers")).json()["items"]
+    found = {(lever["kind"], lever["subscription_id"]): D(lever["saving"]["amount"]) for lever in levers}
+    assert found == {
+        ("cheaper_offering", str(busy)): D(40),
+        ("commitment", str(busy)): D(18),
+        ("unused_subscription", str(idle)): D(30),
+    }
+    assert str(late) not in {lever["subscription_id"] for lever in levers}
+
+    page = await finance.get(f"/v1/statements/{october['id']}/document")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "script" not in page.headers["content-security-policy"].replace("default-src 'none'", "")
+    assert "&lt;b&gt;Tier 0&lt;/b&gt;" in page.text and "<b>Tier 0" not in page.text
+    assert "198.00" in page.text and "Science" in page.text and "What you could do" in page.text
+    table = await finance.get(f"/v1/statements/{october['id']}/document?format=csv")
+    assert "attachment" in table.headers["content-disposition"]
+    cells = list(csv.DictReader(io.StringIO(table.text)))
+    assert sum(D(cell["amount"]) for cell in cells) == D("198")
+    assert {cell["business_unit"] for cell in cells} == {"Science"}
+    own = await finance.get(f"/v1/statements/{september['id']}/document?format=focus")
+    assert len(own.text.splitlines()) == 1 + len(september["lines"])
+
+
+async def test_recovery_and_refusals(service: ServiceHarness, finance: httpx.AsyncClient, world: World) -> None:
+    await costed(service, finance, world)
+    await world.priced(finance, PER_SERVER | {"unit_price": "5"}, since="2024-01-01")
+    await world.subscribed("2024-09-01")
+    (statement,) = await issued(service, finance, "2024-09")
+    line = statement["lines"][0]
+    credit = {"statement_id": statement["id"], "lines": [{"line_id": line["id"], "amount": "2"}], "reason": "late"}
+    assert (await finance.post("/v1/credit-notes", json=credit)).status_code == 201
+    (item,) = (await finance.get("/v1/recovery?period=2024-09")).json()["items"]
+    assert (item["charged"], item["credited"], item["revenue"]) == ("20.00", "2", "18.00")
+    cost = D(item["cost"])
+    assert D("14.9") < cost < D("15")
+    assert D(item["recovered"]) == 18 - cost
+    assert D(item["recovery_rate"]) == round(18 / cost * 100, 2)
+
+    wrong = await finance.put(
+        f"/v1/services/{world.service_id}/classification",
+        json={"category": "Compute", "subcategory": "Caching"},
+        headers={"If-Match": "*"},
+    )
+    assert refusal(wrong) == (422, "category-unknown", ["/subcategory"])
+    wrong = await finance.put(
+        f"/v1/services/{world.service_id}/classification", json={"category": "Magic"}, headers={"If-Match": "*"}
+    )
+    assert refusal(wrong) == (422, "category-unknown", ["/category"])
+    assert (await finance.get("/v1/focus-exports/2024-13")).status_code == 422
+    assert (await finance.get(f"/v1/statements/{uuid7()}/document")).status_code == 404
+    async with service.client(roles=["consumer"], business_units=[uuid7()]) as stranger:
+        for what in ("document", "changes", "levers"):
+            assert (await stranger.get(f"/v1/statements/{statement['id']}/{what}")).status_code in (403, 404)
+        assert (await stranger.get("/v1/recovery?period=2024-09")).status_code == 403
