@@ -18,7 +18,6 @@ from pricing_service.domain.statement import BillingMode, StatementAction, State
 from pricing_service.events import StatementIssued, StatementLineData, StatementPosted, StatementSettled
 from pricing_service.tables import BillingProfile, Statement, StatementLine, StatementStep
 from pricing_service.use_cases import budget_spending, journals, service_credits
-from pricing_service.use_cases.periods import require_open
 from pricing_service.use_cases.statement_lines import lines_of, locked
 from pricing_service.work import jobs
 from services import context
@@ -68,7 +67,8 @@ async def issue_statement(
 ) -> Statement:
     """Issue a draft; as a chargeback its amounts become actual in the unit's budget.
 
-    Raises StatementNotIssuable, PeriodToCome, PeriodClosed.
+    Also one of a closed period: its figures have stood since then, and its journal is booked in the open one.
+    Raises StatementNotIssuable, PeriodToCome.
     """
     statement = await locked(session, statement_id)
     check_version(statement, if_match)
@@ -79,7 +79,6 @@ async def issue_statement(
     mode = BillingMode.CHARGEBACK if profile is None else BillingMode(profile.mode)
     if statement.state == StatementState.DRAFT:
         domain.check_begun(period, now=now)
-        await require_open(session, period, "period")
     await take(session, statement, StatementAction.ISSUE, mode=mode, now=now)
     lines = await lines_of(session, statement_id)
     await budget_spending.spend(session, statement, lines, memo=mode is BillingMode.SHOWBACK)
@@ -133,10 +132,9 @@ def _event(kind: type[StatementIssued], statement: Statement, lines: list[Statem
 
 
 async def start_issue(session: AsyncSession, period_name: str, *, now: datetime) -> Job:
-    """Issue all drafts of a period, by a job. Raises PeriodToCome, PeriodClosed."""
+    """Issue all drafts of a period, by a job. Raises PeriodToCome."""
     period = (await queries.fiscal_calendar(session)).parse(period_name, pointer="period")
     domain.check_begun(period, now=now)
-    await require_open(session, period, "period")
     return await jobs.start(session, "statement-issue", payload={"period": period.name})
 
 

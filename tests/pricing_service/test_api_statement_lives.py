@@ -1,5 +1,6 @@
 """From an issued statement to a settled one: disputed, credited, posted, balanced, and each amount explained."""
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
@@ -521,3 +522,74 @@ async def test_a_quarter_sums_its_periods_and_what_was_given_back_in_them(
     nothing = await answered(await consumer.get(f"{url}/2026-Q1"))
     assert (nothing["totals"], nothing["items"]) == ([], [])
     await refused(await consumer.get(f"{url}/2026-Q5"), 422, "request-not-valid", "quarter")
+
+
+@on_both_databases
+async def test_what_is_credited_of_a_closed_period_is_booked_in_the_open_one(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await answered(await finance.put("/v1/billing-provider", json=PROVIDER), 201)
+    await profile(finance, world, cost_centre="CC-1", legal_entity="IT-AG")
+    await world.priced(finance, PER_SERVER, BACKUP)
+    await world.subscribed("2026-10-01")
+    draft = await drafted(service, finance, world, "2026-10")
+    closing = await finance.post("/v1/periods/2026-10/close", json={})
+    assert closing.status_code == 200, closing.text
+    late = {"business_unit_id": str(world.unit), "effective_from": "2026-10", "cost_centre": "CC-2"}
+    await refused(await finance.put("/v1/billing-profiles", json=late), 409, "period-closed", "/effective_from")
+    rule = {"offering_id": str(world.offering), "commitment": "availability", "effective_from": "2026-10"}
+    refusal = await finance.put("/v1/service-credit-rules", json=rule | {"bands": [], "cap_percent": "30"})
+    await refused(refusal, 409, "period-closed", "/effective_from")
+    await answered(await profile(finance, world, effective_from="2026-11", cost_centre="CC-2", mode="showback"), 201)
+
+    # What was rated before the close is issued as it stands, by the profile of its own period.
+    path = f"/v1/statements/{draft['id']}"
+    statement = await answered(await finance.post(f"{path}/issue"))
+    assert (statement["mode"], statement["total"]) == ("chargeback", usd("170.55"))
+    await answered(await finance.post(f"{path}/post"))
+    line = statement["lines"][0]["id"]
+    wanted = {"statement_id": draft["id"], "lines": [{"line_id": line, "amount": "20.00"}], "reason": "x"}
+    note = await answered(await finance.post("/v1/credit-notes", json=wanted), 201)
+    assert (note["period"], note["credits_period"]) == ("2026-11", "2026-10")
+    journals = (await answered(await finance.get("/v1/journals?period=2026-11")))["items"]
+    assert [(each["kind"], each["source_period"]) for each in journals] == [
+        ("statement", "2026-10"),
+        ("credit_note", "2026-10"),
+    ]
+    for each in journals:
+        lines = (await balanced(finance, each["id"]))["lines"]
+        assert {row["cost_centre"] for row in lines if row["purpose"] == "charge"} == {"CC-1"}
+    assert "journal" not in (await finance.get("/v1/journals/export?period=2026-10")).text.split("\r\n", 1)[1]
+    quarter = f"/v1/business-units/{world.unit}/quarterly-statements/2026-Q4"
+    (total,) = (await answered(await finance.get(quarter)))["totals"]
+    assert (total["charges"], total["credits"], total["net"]) == ("170.55", "20.00", "150.55")
+
+
+@on_both_databases
+async def test_credits_at_the_same_time_never_exceed_the_line(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World, consumer: httpx.AsyncClient
+) -> None:
+    statement = await issued(service, finance, world)
+    path, line = f"/v1/statements/{statement['id']}", statement["lines"][0]
+    wanted = {"statement_id": statement["id"], "reason": "x", "lines": [{"line_id": line["id"], "amount": "25.00"}]}
+    answers = await asyncio.gather(*(finance.post("/v1/credit-notes", json=wanted) for _ in range(8)))
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) <= {201, 409}
+    given_back = 25 * statuses.count(201)
+    assert D(line["amount"]) == 120 and statuses.count(201) == 4
+    read = await answered(await finance.get(path))
+    assert (D(read["credited"]["amount"]), D(read["lines"][0]["credited"])) == (given_back, given_back)
+    numbers = [note["number"] for note in (await answered(await finance.get("/v1/credit-notes")))["items"]]
+    assert sorted(number[-6:] for number in numbers) == ["000001", "000002", "000003", "000004"]
+
+    claim = {"claimed": usd("10.00"), "reason": "x"}
+    claims = [consumer.post(f"{path}/lines/{line['id']}/disputes", json=claim) for _ in range(4)]
+    opened = [answer.status_code for answer in await asyncio.gather(*claims)]
+    assert sorted(opened) == [201, 409, 409, 409]
+    (dispute,) = (await answered(await finance.get("/v1/disputes?state=open")))["items"]
+    upheld = {"outcome": "upheld", "reason": "x"}
+    resolved = await asyncio.gather(
+        *(finance.post(f"/v1/disputes/{dispute['id']}/resolve", json=upheld) for _ in range(3))
+    )
+    assert sorted(answer.status_code for answer in resolved) == [200, 409, 409]
+    assert (await answered(await finance.get(path)))["owed"] == usd("60.55")
