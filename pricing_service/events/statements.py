@@ -28,6 +28,7 @@ _EXAMPLE: dict[str, Any] = {
     "total": usd("90.00"),
     "credited": usd("0"),
     "owed": usd("90.00"),
+    "line_count": 1,
     "lines": [
         {
             "id": LINE,
@@ -43,7 +44,11 @@ _EXAMPLE: dict[str, Any] = {
 
 @event_type("itaas.pricing.statement.issued.v1", summary="A statement was issued to a business unit", example=_EXAMPLE)
 class StatementIssued(EventData):
-    """`owed` = total − credited of a chargeback, nothing of a showback."""
+    """`owed` = total − credited of a chargeback, nothing of a showback.
+
+    A statement of more than a thousand lines leaves them out, since no event may be that large: `line_count` tells,
+    and they are read at the statement.
+    """
 
     id: UUID
     business_unit_id: UUID
@@ -54,6 +59,7 @@ class StatementIssued(EventData):
     total: MoneyModel
     credited: MoneyModel | None = None
     owed: MoneyModel | None = None
+    line_count: int | None = None
     lines: list[StatementLineData]
 
 

@@ -18,6 +18,7 @@ from pricing_service.domain.statement import BillingMode, StatementAction, State
 from pricing_service.events import StatementIssued, StatementLineData, StatementPosted, StatementSettled
 from pricing_service.tables import BillingProfile, Statement, StatementLine, StatementStep
 from pricing_service.use_cases import budget_spending, journals, service_credits
+from pricing_service.use_cases.periods import require_open
 from pricing_service.use_cases.statement_lines import lines_of, locked
 from pricing_service.work import jobs
 from services import context
@@ -30,6 +31,7 @@ from services.money import exact_total
 from services.work import JobRun
 
 KEPT_REFUSALS = 200
+MOST_TOLD_LINES = 1000
 _ATTEMPTS = 3
 
 
@@ -72,7 +74,10 @@ async def issue_statement(
     """
     statement = await locked(session, statement_id)
     check_version(statement, if_match)
-    period = (await queries.fiscal_calendar(session)).parse(statement.period)
+    calendar = await queries.fiscal_calendar(session)
+    period = calendar.parse(statement.period)
+    # The books before the budget, as where a period is closed: no two wait for each other.
+    await require_open(session, await queries.earliest_open(session, calendar, period))
     profile = await queries.dated_in_force(
         session, BillingProfile, period, BillingProfile.business_unit_id == statement.business_unit_id
     )
@@ -127,7 +132,8 @@ def _event(kind: type[StatementIssued], statement: Statement, lines: list[Statem
         total=MoneyModel.of(statement.total),
         credited=MoneyModel.of(statement.credited),
         owed=None if owed is None else MoneyModel.of(owed),
-        lines=[StatementLineData.model_validate(line) for line in lines],
+        line_count=len(lines),
+        lines=[StatementLineData.model_validate(line) for line in lines] if len(lines) <= MOST_TOLD_LINES else [],
     )
 
 
