@@ -48,8 +48,8 @@ def page(tables: list[str]) -> str:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     intro = (
         "# Benches\n\n"
-        f"Made by `make bench` on {now:%Y-%m-%d} ({machine}, shared). Trust the ratios, which come from one run, not the"
-        " absolute rates: rows per CPU second, ours divided by the reference's.\n"
+        f"Made by `make bench` on {now:%Y-%m-%d} ({machine}, shared). Trust the ratios, which come from one run, not"
+        " the absolute rates: rows per CPU second, ours divided by the reference's.\n"
     )
     return "\n".join([intro, *tables])
 

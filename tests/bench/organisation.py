@@ -1,6 +1,6 @@
-"""A large organisation for the benches: units, subscriptions, plans of four tiers and a month of usage, on either database.
+"""A large organisation for the benches: units, subscriptions, plans of four tiers and a month of usage.
 
-Rows go straight into the tables: what is measured begins where they lie.
+Rows go straight into the tables, of either database: what is measured begins where they lie.
 """
 
 from __future__ import annotations
