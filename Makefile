@@ -7,7 +7,7 @@ PORT ?= 8080
 WORKERS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo stack test test-long format check lock clean
+.PHONY: help setup setup-dev run demo stack test test-long bench format check lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -54,6 +54,13 @@ test: setup-dev ## All tests that take less than ten minutes together
 test-long: setup-dev ## What takes longer
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@touch $(VENV)/.bench
+
+bench: $(VENV)/.bench ## Measure against references in the same run, and keep the figures in docs/bench.md
+	@$(BIN)/python -m tests.bench --write docs/bench.md $(ARGS)
+
 format: setup-dev ## Put the code into the form that `make check` asks for
 	@$(BIN)/ruff check --quiet --fix . || true
 	@$(BIN)/ruff format .
@@ -64,9 +71,10 @@ check: setup-dev ## Lint, types, and the direction of the dependencies
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-lock: ## Renew requirements.txt and requirements-dev.txt (needs uv)
+lock: ## Renew the requirements files (needs uv)
 	uv pip compile pyproject.toml --group build --group dev $(LOCK) -o requirements-dev.txt
 	uv pip compile pyproject.toml --group build -c requirements-dev.txt $(LOCK) -o requirements.txt
+	uv pip compile pyproject.toml --group bench -c requirements-dev.txt $(LOCK) -o requirements-bench.txt
 LOCK := --quiet --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --universal
 
 clean: ## Remove the environment and caches; the data folder .itaas stays
