@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, delete, func, insert, literal, or_, select
+from sqlalchemy import Select, and_, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -38,9 +38,10 @@ async def note_unbilled(session: AsyncSession, period: Period) -> None:
     await queries.cut_arrivals(session)
     arrival = func.max(func.coalesce(UsageEvent.withdrawn_arrival, UsageEvent.arrival))
     unbilled = _unbilled(period, literal(period.name), UsageEvent.subscription_id, arrival, drafts_too=False)
-    await session.execute(delete(LateUsage).where(LateUsage.period == period.name))  # of a close before it reopened
-    noted = ["period", "subscription_id", "arrival"]
-    await session.execute(insert(LateUsage).from_select(noted, unbilled.group_by(UsageEvent.subscription_id)))
+    columns = ["period", "subscription_id", "arrival"]
+    note = upsert(session, LateUsage).from_select(columns, unbilled.group_by(UsageEvent.subscription_id))
+    newest = {"arrival": note.excluded.arrival}  # it may have been noted at a close before it was reopened
+    await session.execute(note.on_conflict_do_update(index_elements=["period", "subscription_id"], set_=newest))
 
 
 async def count_unrated(session: AsyncSession, period: Period) -> int:
