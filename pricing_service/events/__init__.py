@@ -1,6 +1,6 @@
 """What pricing publishes, one module per room."""
 
-from pricing_service.events import budgets, credits, periods, prices, quotes, statements
+from pricing_service.events import budgets, credits, periods, prices, quotes, statements, usage
 from pricing_service.events.budgets import (
     BudgetBalanceChanged,
     BudgetForQuote,
@@ -22,6 +22,7 @@ from pricing_service.events.quotes import (
     QuoteWithdrawn,
 )
 from pricing_service.events.statements import StatementIssued, StatementLineData, StatementPosted, StatementSettled
+from pricing_service.events.usage import UsageRejectedTold
 from services.events import EventData
 
 PUBLISHED: list[type[EventData]] = [
@@ -31,6 +32,7 @@ PUBLISHED: list[type[EventData]] = [
     *prices.PUBLISHED,
     *statements.PUBLISHED,
     *credits.PUBLISHED,
+    *usage.PUBLISHED,
 ]
 
 __all__ = [
@@ -60,4 +62,5 @@ __all__ = [
     "StatementPosted",
     "StatementSettled",
     "UnitCostPublished",
+    "UsageRejectedTold",
 ]

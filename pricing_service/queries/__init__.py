@@ -50,6 +50,14 @@ from pricing_service.queries.costs import (
     pooled_costs,
 )
 from pricing_service.queries.exchange import exchange_rate
+from pricing_service.queries.metered import (
+    corrections_around,
+    in_sight,
+    metered_windows,
+    read_by,
+    readings_of,
+    usage_events,
+)
 from pricing_service.queries.rated_usage import (
     StretchSums,
     late_subscriptions,
@@ -87,6 +95,7 @@ __all__ = [
     "chargeable_units",
     "charges_of",
     "closed_through",
+    "corrections_around",
     "cost_by_unit",
     "cost_groups",
     "cost_totals",
@@ -104,6 +113,7 @@ __all__ = [
     "held_in",
     "in_days",
     "in_force",
+    "in_sight",
     "input_stamp",
     "is_closed",
     "is_subscribed",
@@ -117,6 +127,7 @@ __all__ = [
     "metered_days",
     "metered_quantities",
     "net_by_service",
+    "metered_windows",
     "next_arrival",
     "next_chargeable_unit",
     "next_draft",
@@ -126,6 +137,8 @@ __all__ = [
     "pooled_costs",
     "quarterly_charges",
     "quarterly_credits",
+    "read_by",
+    "readings_of",
     "reporting_currency",
     "runs_on",
     "service_credited",
@@ -133,4 +146,5 @@ __all__ = [
     "steps_of",
     "unbooked_credit_notes",
     "usage_by_service_and_unit",
+    "usage_events",
 ]

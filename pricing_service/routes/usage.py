@@ -1,33 +1,106 @@
-"""Usage comes in as CloudEvents, one at a time or in batches."""
+"""Usage comes in as CloudEvents: one at a time, in batches, or line by line.
 
+This is the hot path: its route answers by itself, without the framework's dependencies (ADR-0016 has the figures).
+An Idempotency-Key works as everywhere, at the common cost.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials
+from pydantic_core import to_json
 
-from pricing_service.domain.usage import USAGE_TYPE
-from pricing_service.schemas.statements import UsageOutcomes
-from pricing_service.use_cases import usage
-from services.http import Api, Now, WriteSession
-from services.identity import Principal, Role, may
+from pricing_service.domain.usage import REPLACED_TYPE, USAGE_TYPE, VOIDED_TYPE, Outcome
+from pricing_service.schemas.usage import UsageOutcomes
+from pricing_service.use_cases.metering import bodies
+from pricing_service.use_cases.metering.ingest import Answer, ingest
+from pricing_service.use_cases.metering.intake import intake_of
+from services.clock import utc_now
+from services.http import Now, WriteSession
+from services.http.api import Handler
+from services.http.bodies import whole_body
+from services.http.idempotency import run_once
+from services.http.uploads import spool
+from services.identity import Principal, Role, RoleRule, authenticate, may
 
-router = Api(prefix="/v1", tags=["Usage"])
+_RULE = RoleRule((Role.INTEGRATION,))
 
+
+class UsageRoute(APIRoute):
+    """Reads the body by its mode. Without Idempotency-Key it answers itself; with one the framework's handler does."""
+
+    def get_route_handler(self) -> Handler:
+        route = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            named = scheme.lower() == "bearer" and token
+            credentials = HTTPAuthorizationCredentials(scheme=scheme, credentials=token.strip()) if named else None
+            await _RULE(await authenticate(request, credentials))
+            kind = bodies.kind_of(request.headers)
+            if kind == bodies.LINES:
+                upload = await spool(request, limit=bodies.MAX_LINES_BYTES)
+                try:
+                    request.state.usage = bodies.lines(upload.chunks())
+                    return await _answered(request, upload.sha256, route)
+                finally:
+                    upload.close()
+            body = await whole_body(request, limit=request.app.state.runtime.settings.max_body_bytes)
+            events = bodies.parsed(kind, request.headers, body)
+            if "idempotency-key" not in request.headers:
+                return _response(await intake_of(request.app.state.runtime.database).take(events))
+            request.state.usage = _at_once(events)
+            return await _answered(request, hashlib.sha256(body).hexdigest(), route)
+
+        return handle
+
+
+async def _answered(request: Request, sha256: str, route: Handler) -> Response:
+    key = request.headers.get("idempotency-key")
+    if key is not None:
+        return await run_once(request, key, sha256, route)
+    async with request.app.state.runtime.database.transaction() as session:
+        answers = [
+            answer async for events in request.state.usage for answer in await ingest(session, events, now=utc_now())
+        ]
+    return _response(answers)
+
+
+async def _at_once(events: list[object]) -> AsyncIterator[list[object]]:
+    yield events
+
+
+router = APIRouter(prefix="/v1", tags=["Usage"], route_class=UsageRoute)
+
+_ORIGINAL = {
+    "type": "object",
+    "required": ["source", "id"],
+    "additionalProperties": False,
+    "properties": {"source": {"type": "string"}, "id": {"type": "string"}},
+}
 _EVENT: dict[str, Any] = {
     "type": "object",
-    "required": ["specversion", "id", "source", "type", "time", "subject", "data"],
+    "required": ["specversion", "id", "source", "type", "time", "subject"],
     "properties": {
         "specversion": {"const": "1.0"},
         "id": {"type": "string", "maxLength": 256, "description": "Unique within the source, for good"},
         "source": {"type": "string", "maxLength": 256},
-        "type": {"const": USAGE_TYPE},
+        "type": {
+            "type": "string",
+            "description": f"{USAGE_TYPE}, {VOIDED_TYPE}, {REPLACED_TYPE}, or the event type of a declared meter",
+            "examples": [USAGE_TYPE],
+        },
         "time": {"type": "string", "format": "date-time", "description": "Decides the billing period"},
         "subject": {"type": "string", "format": "uuid", "description": "The subscription"},
         "data": {
             "type": "object",
-            "required": ["meter", "quantity"],
             "properties": {
                 "meter": {"type": "string", "examples": ["vm-hours"]},
                 "quantity": {"type": "string", "examples": ["12.5"]},
+                "original": _ORIGINAL,
             },
         },
     },
@@ -36,17 +109,39 @@ _BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            usage.SINGLE: {"schema": _EVENT},
-            usage.BATCH: {"schema": {"type": "array", "items": _EVENT, "maxItems": usage.MAX_EVENTS}},
+            bodies.SINGLE: {"schema": _EVENT},
+            bodies.BATCH: {"schema": {"type": "array", "items": _EVENT, "maxItems": bodies.MAX_EVENTS}},
+            bodies.LINES: {"schema": {"type": "string", "description": "One structured event a line"}},
+            bodies.DATA: {
+                "schema": {**_EVENT["properties"]["data"], "description": "Binary: attributes in ce- headers"}
+            },
         },
     }
 }
 
 
-@router.post("/usage", summary="Report usage", openapi_extra=_BODY)
+@router.post("/usage", response_model=UsageOutcomes, summary="Report usage", openapi_extra=_BODY)
 async def report_usage(
     request: Request, principal: Annotated[Principal, may(Role.INTEGRATION)], session: WriteSession, now: Now
-) -> UsageOutcomes:
-    """Each event is accepted, a duplicate (its source and id are known), or rejected with the reason."""
-    events = usage.parsed_events(request.headers.get("content-type", ""), await request.body())
-    return UsageOutcomes(items=await usage.ingest_usage(session, events, now=now))
+) -> Response:
+    """Each event is accepted, corrected (a void or replacement that was kept), a duplicate, or rejected with a reason.
+
+    A duplicate is one whose source and id are known, whatever else it says. Nothing of a request is kept unless it is
+    answered; one rejected event keeps no other back.
+    """
+    answers = [answer async for events in request.state.usage for answer in await ingest(session, events, now=now)]
+    return _response(answers)
+
+
+def _response(answers: list[Answer]) -> Response:
+    counts = dict.fromkeys(Outcome, 0)
+    items: list[dict[str, Any]] = []
+    for index, (id_, source, outcome, note, reason, refusal, pointer) in enumerate(answers):
+        counts[outcome] += 1
+        item: dict[str, Any] = {"index": index, "id": id_, "source": source, "outcome": outcome, "reason": reason}
+        if note is not None:
+            item["note"] = note
+        if reason is not None:
+            item |= {"refusal": refusal, "pointer": pointer}
+        items.append(item)
+    return Response(to_json({"items": items, **counts}), media_type="application/json")

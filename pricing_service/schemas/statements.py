@@ -1,4 +1,4 @@
-"""Usage, rating runs, statements and their explanations."""
+"""Rating runs, statements and their explanations."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,24 +9,10 @@ from pydantic import Field
 
 from pricing_service.domain.credit import CreditOrigin
 from pricing_service.domain.statement import BillingMode, StatementAction, StatementState
-from pricing_service.domain.usage import Outcome
 from pricing_service.schemas.credits import DisputeRead, ExplainedPart
 from pricing_service.schemas.numbers import PeriodText
 from pricing_service.schemas.prices import PartRead
 from services.http import Body, DecimalString, MoneyModel, Read
-
-
-class UsageOutcome(Read):
-    id: str | None
-    source: str | None
-    outcome: Outcome
-    reason: str | None = None
-
-
-class UsageOutcomes(Read):
-    """One outcome per event, in the order of the batch."""
-
-    items: list[UsageOutcome]
 
 
 class RatingRunCreate(Body):

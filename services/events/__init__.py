@@ -1,6 +1,6 @@
 """Events: recorded with the change, relayed to the log, consumed once."""
 
-from services.events.handlers import Consumers, Delivery, NotYet, project
+from services.events.handlers import Consumers, Delivery, NotYet, Refused, project
 from services.events.outbox import current_thread, record
 from services.events.registry import EventData, EventSeen, EventType, event_type
 
@@ -11,6 +11,7 @@ __all__ = [
     "EventSeen",
     "EventType",
     "NotYet",
+    "Refused",
     "current_thread",
     "event_type",
     "project",

@@ -26,7 +26,7 @@ from services.db.database import AlreadyThere, Database, is_outage
 from services.db.upsert import upsert
 from services.errors import Invalid, Refusal, StaleWrite
 from services.events.envelope import Envelope, Message, from_message
-from services.events.handlers import Consumers, Delivery, Handler, NotYet
+from services.events.handlers import Consumers, Delivery, Handler, NotYet, Refused
 from services.events.log import EventLog, Partition, Record, Subscription
 from services.events.outbox import enqueue
 from services.ids import uuid7
@@ -130,7 +130,7 @@ class Consumer:
             # The table in this module's docstring decides; nothing that a handler raises may stop the consumer.
             if not await self._is_final(place, error):
                 return False
-            await self.refuse(record, reason_of(error))
+            await self.refuse(record, error)
         self._not_yet_since.pop(place, None)
         self._attempts.pop(place, None)
         return True
@@ -163,11 +163,11 @@ class Consumer:
                     return True
         return False
 
-    async def refuse(self, record: Record, reason: str) -> None:
+    async def refuse(self, record: Record, error: Exception) -> None:
         """Put the record among the dead letters (table and topic), once, in one transaction."""
         topic = f"itaas.dlq.{self.app}"
         place = record.partition
-        key, reason = _storable(record.key), _storable(reason)
+        key, reason = _storable(record.key), _storable(reason_of(error))
         given = {_storable(name): _storable(text) for name, text in record.headers.items()}
         headers = given | {
             "itaas-dlq-reason": reason,
@@ -195,12 +195,16 @@ class Consumer:
                                 )
                             )
                             enqueue(session, Message(topic, key, headers, record.value))
+                            id_, type_, source = (given.get(f"ce_{name}", "") for name in ("id", "type", "source"))
+                            refused = Refused(id_, type_, source, error)
+                            for tell in self.handlers.when_refused(refused.type):
+                                await tell(session, refused, utc_now())
                 metrics.DEAD_LETTERS.labels(self.app).inc()
                 log.error("an event was refused", app=self.app, reason=reason, **{"from": headers["itaas-dlq-topic"]})
                 return
-            except Exception as error:
+            except Exception as fault:
                 # Without its dead letter the event would be lost, so an outage here is waited out too.
-                if not is_outage(error):
+                if not is_outage(fault):
                     raise
                 await asyncio.sleep(LONGEST_PAUSE_SECONDS / 10)
 

@@ -42,7 +42,18 @@ class Delivery(Generic[M]):
     data: M
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An event that was refused for good, as far as its envelope could be read, and what it was refused with."""
+
+    id: str
+    type: str
+    source: str
+    error: Exception
+
+
 Handle = Callable[[AsyncSession, Any, datetime], Awaitable[None]]
+HandleRefused = Callable[[AsyncSession, Refused, datetime], Awaitable[None]]
 Kind = Literal["projection", "reaction"]
 
 
@@ -68,6 +79,7 @@ class Consumers:
 
     def __init__(self) -> None:
         self.handlers: list[Handler] = []
+        self.refusals: list[tuple[str, HandleRefused]] = []
 
     def projection(self, pattern: str, *tables: type[Projection]) -> Callable[[Handle], Handle]:
         return self._add(pattern, "projection", tables)
@@ -75,11 +87,24 @@ class Consumers:
     def reaction(self, pattern: str) -> Callable[[Handle], Handle]:
         return self._add(pattern, "reaction", ())
 
+    def refusal(self, pattern: str) -> Callable[[HandleRefused], HandleRefused]:
+        """What is done, in the transaction of the dead letter, where an event of such a type is refused for good."""
+
+        def add(function: HandleRefused) -> HandleRefused:
+            self.refusals.append((pattern, function))
+            return function
+
+        return add
+
+    def when_refused(self, event_type: str) -> list[HandleRefused]:
+        return [call for pattern, call in self.refusals if fnmatch.fnmatchcase(event_type, pattern)]
+
     def matching(self, event_type: str) -> list[Handler]:
         return [handler for handler in self.handlers if handler.takes(event_type)]
 
     def extend(self, others: "Consumers") -> None:
         self.handlers += others.handlers
+        self.refusals += others.refusals
 
     def _add(self, pattern: str, kind: Kind, tables: tuple[type[Projection], ...]) -> Callable[[Handle], Handle]:
         def add(function: Handle) -> Handle:

@@ -1,6 +1,7 @@
 """Migrations: one history for both databases, safe to run again and together, undone where they fail."""
 
 import asyncio
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from services.commands.operate import list_dead_letters, migrate_apps
 from services.db import Database
 from services.db.chassis_tables import ChassisBase
 from services.db.migrations import NewerDatabase, migrate, pending, write_revision
+from services.db.types import ExactDecimal
 from services.ids import uuid7
 from services.settings import APPS, ConfigurationError, load_settings
 from services.suite import definition_of
@@ -52,6 +54,24 @@ async def test_every_apps_history_makes_exactly_its_tables(database_url: str, ap
     revision = await write_revision(database, copy, definition.metadata, "nothing", app=app)
     body = revision.read_text()
     assert body.count("    pass\n") == 2, f"the tables of {app} have changed without a migration:\n{body}"
+    await database.close()
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_decimals_keep_their_order_on_sqlite(app: str, tmp_path: Path) -> None:
+    """A collation is nothing that reflection sees: a revision that copies a table in batch mode may lose it."""
+    definition = definition_of(app)
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/test.db")
+    await migrate(database, definition.migrations, definition.metadata, app=app)
+    async with database.writer.connect() as connection:
+        for table in definition.metadata.sorted_tables:
+            named = {"name": table.name}
+            sql = await connection.scalar(
+                text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name"), named
+            )
+            for column in table.columns:
+                if isinstance(column.type, ExactDecimal):
+                    assert re.search(rf"\b{column.name}\b.* COLLATE \"?DECIMAL", sql), f"{table.name}.{column.name}"
     await database.close()
 
 

@@ -23,6 +23,7 @@ from tests.pricing_service.samples import World
 async def service(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ServiceHarness]:
     if getattr(request, "param", "sqlite") == "sqlite":
         async with ServiceHarness(definition, tmp_path) as running:
+            await _take_usage_of_any_day(running)
             yield running
         return
     from services.events.embedded_log import EmbeddedLog
@@ -32,8 +33,17 @@ async def service(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     await log.open()
     await log.create_topics(all_topics())
     async with ServiceHarness(definition, tmp_path, settings=settings, event_log=log) as running:
+        await _take_usage_of_any_day(running)
         yield running
     await log.close()
+
+
+async def _take_usage_of_any_day(service: ServiceHarness) -> None:
+    """The tests' usage is of fixed days, wherever the clock stands; test_api_usage has tests of the limits."""
+    async with service.client(roles=["finance"]) as client:
+        century = {"max_late_days": 36_500, "max_ahead_seconds": 2_000_000_000}
+        answer = await client.put("/v1/usage-policy", json=century, headers={"If-Match": '"0"'})
+        assert answer.status_code == 200, answer.text
 
 
 async def _on_postgresql(url: str, folder: Path) -> Settings:

@@ -1,69 +1,174 @@
-"""Usage events: what makes a reading, and the reason for every rejection."""
+"""Usage events: what is taken of one, and the name of every rejection."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pricing_service.domain.usage import UsageRejected, reading
+from pricing_service.domain.meters import Aggregation, Meter, path
+from pricing_service.domain.usage import Kind, Reading, Ref, Rules, Subscription, Taken, UsageRejected, take
 
 D = Decimal
-
+SUBJECT = "01890000-0000-7000-8000-000000000001"
+ENDED = "01890000-0000-7000-8000-000000000002"
 GOOD: dict[str, Any] = {
     "specversion": "1.0",
     "id": "e-1",
     "source": "/meters/esx",
     "type": "itaas.usage.v1",
     "time": "2026-11-05T10:00:00+01:00",
-    "subject": "01890000-0000-7000-8000-000000000001",
+    "subject": SUBJECT,
     "data": {"meter": "vm-hours", "quantity": "12.5"},
 }
+PRICED = frozenset({"vm-hours", "m"})
+GB = Meter("gb", 3, "itaas.usage.v1", Aggregation.MAX, path("$.quantity"), {"region": path("$.where.region")})
+NET = Meter("net", 1, "itaas.usage.v1", Aggregation.SUM, path("$.delta"), allows_negative=True)
+REQUESTS = Meter("requests", 1, "app.request", Aggregation.COUNT, None, {"code": path("$.code")})
+TOKENS = Meter("tokens", 2, "app.request", Aggregation.SUM, path("$.tokens"))
+USERS = Meter("users", 1, "app.request", Aggregation.UNIQUE_COUNT, path("$.user"))
+RULES = Rules(
+    oldest=datetime(2025, 11, 1, tzinfo=UTC),
+    newest=datetime(2026, 11, 30, 12, 5, tzinfo=UTC),
+    subscriptions={
+        SUBJECT: Subscription(UUID(SUBJECT), date(2025, 1, 1), None, PRICED),
+        ENDED: Subscription(UUID(ENDED), date(2026, 11, 3), datetime(2026, 11, 20, 9, tzinfo=UTC), PRICED),
+    },
+    meters={each.key: each for each in (GB, NET, REQUESTS, TOKENS, USERS)},
+    by_type={"app.request": [REQUESTS, TOKENS, USERS]},
+)
+ORIGINAL = {"source": "/meters/esx", "id": "e-0"}
+
+
+def taken(**change: Any) -> Taken:
+    return take({**GOOD, **change}, RULES)
 
 
 def test_a_good_event() -> None:
-    result = reading(GOOD)
-    assert (result.id, result.source, result.meter, result.quantity) == ("e-1", "/meters/esx", "vm-hours", D("12.5"))
-    assert result.time == datetime(2026, 11, 5, 9, tzinfo=UTC)
-    assert result.subscription_id == UUID(GOOD["subject"])
+    result = taken()
+    assert (result.ref, result.kind, result.original) == (Ref("/meters/esx", "e-1"), Kind.READING, None)
+    assert (result.time, result.day) == (datetime(2026, 11, 5, 9, tzinfo=UTC), date(2026, 11, 5))
+    assert (result.subscription_id, result.readings) == (UUID(SUBJECT), (Reading("vm-hours", 0, D("12.5")),))
 
 
-@pytest.mark.parametrize("quantity", ["12.5", D("12.5"), 0, "0", "1.5E-7"])
+def test_the_day_is_that_of_the_billing_time_zone() -> None:
+    rules = Rules(RULES.oldest, RULES.newest, RULES.subscriptions, zone=ZoneInfo("Australia/Sydney"))
+    assert take({**GOOD, "time": "2026-11-05T14:00:00Z"}, rules).day == date(2026, 11, 6)
+
+
+@pytest.mark.parametrize("quantity", ["12.5", D("12.5"), 0, "0", "1.5E-7", D("0.1000000000000000055")])
 def test_quantities_are_exact(quantity: object) -> None:
-    assert reading({**GOOD, "data": {"meter": "m", "quantity": quantity}}).quantity == D(str(quantity))
+    assert taken(data={"meter": "m", "quantity": quantity}).readings[0].quantity == D(str(quantity))
+
+
+def test_declared_meters_read_by_path() -> None:
+    (reading,) = taken(data={"meter": "gb", "quantity": 7, "where": {"region": "eu"}, "more": [1]}).readings
+    assert reading == Reading("gb", 3, D(7), None, (("region", "eu"),))
+    assert taken(data={"meter": "gb", "quantity": "7"}).readings[0].attributes is None
+    assert taken(data={"meter": "net", "delta": "-2.5"}).readings[0].quantity == D("-2.5")
+    request = taken(type="app.request", data={"code": 200, "tokens": "12", "user": "ann"}).readings
+    assert request == (
+        Reading("requests", 1, D(1), None, (("code", "200"),)),
+        Reading("tokens", 2, D(12)),
+        Reading("users", 1, D(1), "ann"),
+    )
+
+
+def test_corrections_name_their_original() -> None:
+    void = taken(type="itaas.usage.voided.v1", data={"original": ORIGINAL}, time="2020-01-01T00:00:00Z")
+    assert (void.kind, void.original, void.readings) == (Kind.VOIDED, Ref("/meters/esx", "e-0"), ())
+    instead = taken(type="itaas.usage.replaced.v1", data={"original": ORIGINAL, "meter": "m", "quantity": "1"})
+    assert (instead.kind, instead.readings) == (Kind.REPLACED, (Reading("m", 0, D(1)),))
+    inner = {"type": "app.request", "data": {"tokens": 1, "user": 5}}
+    assert len(taken(type="itaas.usage.replaced.v1", data={"original": ORIGINAL, **inner}).readings) == 3
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "name", "pointer", "reason"),
     [
-        ({"specversion": "0.3"}, "specversion must be 1.0"),
-        ({"type": "other"}, "type must be itaas.usage.v1"),
-        ({"id": ""}, "id must be a text"),
-        ({"id": 5}, "id must be a text"),
-        ({"source": "x" * 300}, "source must be a text"),
-        ({"time": "2026-11-05T10:00:00"}, "time must be an RFC 3339 instant with a zone"),
-        ({"time": "2026-11-31T10:00:00Z"}, "time must be an RFC 3339 instant with a zone"),
-        ({"time": "0001-01-01T00:00:00+14:00"}, "time must be an RFC 3339 instant with a zone"),
-        ({"time": None}, "time must be an RFC 3339 instant with a zone"),
-        ({"subject": "server-7"}, "subject must be the id of a subscription"),
-        ({"subject": None}, "subject must be the id of a subscription"),
-        ({"data": None}, "data must be an object with meter and quantity"),
-        ({"data": {"meter": "m", "quantity": "-1"}}, "data/quantity must not be negative"),
-        ({"data": {"meter": "m", "quantity": True}}, "data/quantity must be a decimal string"),
-        ({"data": {"meter": "m", "quantity": "1,000"}}, "data/quantity: '1,000' carries a separator"),
-        ({"data": {"meter": "m", "quantity": "NaN"}}, "data/quantity: 'NaN' is not a number"),
-        ({"data": {"quantity": "1"}}, "data/meter must be a text"),
-        ({"data": {"meter": "m", "quantity": "1", "unit": "h"}}, "data/unit is not known"),
+        ({"specversion": "0.3"}, "EventNotReadable", "/specversion", "specversion must be 1.0"),
+        ({"type": "other"}, "EventNotReadable", "/type", "type must be itaas.usage.v1"),
+        ({"id": ""}, "EventNotReadable", "/id", "id must be a text"),
+        ({"id": 5}, "EventNotReadable", "/id", "id must be a text"),
+        ({"id": "a\0"}, "EventNotReadable", "/id", "id must be a text"),
+        ({"id": "\ud800"}, "EventNotReadable", "/id", "id must be a text"),
+        ({"source": "x" * 300}, "EventNotReadable", "/source", "source must be a text"),
+        ({"time": "2026-11-05T10:00:00"}, "EventNotReadable", "/time", "time must be an RFC 3339 instant with a zone"),
+        ({"time": "2026-11-31T10:00:00Z"}, "EventNotReadable", "/time", "time must be an RFC 3339"),
+        ({"time": "0001-01-01T00:00:00+14:00"}, "EventNotReadable", "/time", "time must be an RFC 3339"),
+        ({"time": None}, "EventNotReadable", "/time", "time must be an RFC 3339 instant with a zone"),
+        ({"time": "2025-10-31T23:59:59Z"}, "UsageTooLate", "/time", "the usage comes too late"),
+        ({"time": "2026-11-30T12:05:01Z"}, "UsageInFuture", "/time", "time lies in the future"),
+        ({"subject": "server-7"}, "EventNotReadable", "/subject", "subject must be the id of a subscription"),
+        ({"subject": None}, "EventNotReadable", "/subject", "subject must be the id of a subscription"),
+        ({"subject": "x" * 36}, "EventNotReadable", "/subject", "subject must be the id of a subscription"),
+        ({"subject": SUBJECT[:-1] + "9"}, "SubscriptionUnknown", "/subject", "subscription 0189"),
+        ({"subject": ENDED, "time": "2026-11-02T23:59:59Z"}, "OutsideSubscription", "/time", "time lies before"),
+        ({"subject": ENDED, "time": "2026-11-20T09:00:01Z"}, "OutsideSubscription", "/time", "time lies after"),
+        ({"data": None}, "EventNotReadable", "/data", "data must be an object with meter and quantity"),
+        ({"data": {"meter": "m", "quantity": "-1"}}, "NegativeUsage", "/data/quantity", "data/quantity must not be"),
+        ({"data": {"meter": "m", "quantity": True}}, "QuantityUnreadable", "/data/quantity", "data/quantity must be"),
+        ({"data": {"meter": "m", "quantity": 1.5}}, "QuantityUnreadable", "/data/quantity", "data/quantity must be"),
+        ({"data": {"meter": "m", "quantity": "1,000"}}, "QuantityUnreadable", "/data/quantity", "data/quantity: '1,0"),
+        ({"data": {"meter": "m", "quantity": "NaN"}}, "QuantityUnreadable", "/data/quantity", "data/quantity: 'NaN'"),
+        ({"data": {"quantity": "1"}}, "EventNotReadable", "/data/meter", "data/meter must be a text"),
+        ({"data": {"meter": "x", "quantity": "1"}}, "MeterUnknown", "/data/meter", "meter 'x' has no price"),
+        ({"data": {"meter": "tokens", "tokens": 1}}, "MeterUnknown", "/data/meter", "meter 'tokens' reads events"),
+        ({"data": {"meter": "m", "quantity": "1", "unit": "h"}}, "EventNotReadable", "/data", "data/unit is not known"),
+        ({"data": {"meter": "gb"}}, "ValueMissing", "/data/quantity", "data/quantity, which meter 'gb' reads"),
+        ({"data": {"meter": "gb", "quantity": "-1"}}, "NegativeUsage", "/data/quantity", "data/quantity must not be"),
+        (
+            {"type": "app.request", "data": {"tokens": 1, "user": {}}},
+            "EventNotReadable",
+            "/data/user",
+            "data/user must",
+        ),
+        ({"type": "app.request", "data": []}, "EventNotReadable", "/data", "data must be an object"),
+        ({"type": "itaas.usage.voided.v1", "data": {}}, "CorrectionNotReadable", "/data/original", "data/original"),
+        (
+            {"type": "itaas.usage.voided.v1", "data": {"original": ORIGINAL, "quantity": "1"}},
+            "EventNotReadable",
+            "/data",
+            "data/quantity is not known",
+        ),
+        (
+            {"type": "itaas.usage.voided.v1", "data": {"original": {"source": "/meters/esx", "id": "e-1"}}},
+            "CorrectionNotReadable",
+            "/data/original",
+            "the event names itself",
+        ),
+        (
+            {"type": "itaas.usage.replaced.v1", "data": {"original": ORIGINAL, "type": "no", "data": {}}},
+            "EventNotReadable",
+            "/data/type",
+            "data/type must be",
+        ),
     ],
 )
-def test_rejections_name_the_attribute(change: dict[str, Any], reason: str) -> None:
+def test_rejections_name_the_fault_and_the_attribute(
+    change: dict[str, Any], name: str, pointer: str, reason: str
+) -> None:
     with pytest.raises(UsageRejected) as caught:
-        reading({**GOOD, **change})
+        taken(**change)
+    assert (type(caught.value).__name__, caught.value.pointer) == (name, pointer)
     assert caught.value.detail.startswith(reason)
 
 
-@pytest.mark.parametrize("event", [None, 5, [], "text"])
-def test_something_else_than_an_object(event: object) -> None:
-    with pytest.raises(UsageRejected):
-        reading(event)
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.decimals() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*GOOD, "meter", "original"]), inner),
+    max_leaves=8,
+)
+
+
+@given(_json, st.dictionaries(st.sampled_from(list(GOOD)), _json, max_size=3))
+def test_whatever_comes_is_taken_or_rejected(event: object, change: dict[str, object]) -> None:
+    for one in (event, {**GOOD, **change}):
+        try:
+            take(one, RULES)
+        except UsageRejected as refused:
+            assert refused.detail

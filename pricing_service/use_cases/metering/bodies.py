@@ -1,0 +1,133 @@
+"""The events of a request, in whichever of the CloudEvents HTTP modes it comes, and NDJSON line by line.
+
+| Content-Type | mode |
+|---|---|
+| application/cloudevents+json | one structured event |
+| application/cloudevents-batch+json | an array of them |
+| application/x-ndjson | one structured event a line |
+| application/json with `ce-` headers | one binary event: attributes in headers, the body is its data |
+
+Decimals keep every digit: the standard library's reader hands each number's text to Decimal.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote
+
+from services.errors import Fault, Invalid, TooLarge
+
+SINGLE = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+LINES = "application/x-ndjson"
+DATA = "application/json"
+MAX_EVENTS = 10_000  # of a batch, which is read as a whole
+MAX_LINES = 100_000  # of NDJSON, which is not; the answer is
+MAX_LINES_BYTES = 64 << 20
+MAX_LINE_BYTES = 65_536
+_ATTRIBUTES = ("specversion", "id", "source", "type", "time", "subject")
+
+_decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=str)
+
+
+class ContentTypeNotUsage(Invalid): ...
+
+
+class UsageNotReadable(Invalid): ...
+
+
+class TooManyEvents(TooLarge): ...
+
+
+class Unreadable(str):
+    """A line that is no JSON; the text says why."""
+
+    __slots__ = ()
+
+
+def kind_of(headers: Mapping[str, str]) -> str:
+    """The mode of a request: SINGLE, BATCH, LINES, or DATA for binary. Raises ContentTypeNotUsage."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in (SINGLE, BATCH, LINES) or (kind == DATA and "ce-specversion" in headers):
+        return kind
+    raise ContentTypeNotUsage(
+        f"{kind[:60]!r} is no CloudEvent",
+        faults=[Fault("Content-Type", f"{SINGLE}, {BATCH}, {LINES}, or {DATA} with ce- headers")],
+    )
+
+
+def parsed(kind: str, headers: Mapping[str, str], body: bytes) -> list[object]:
+    """The events of a body that is read as a whole. Raises UsageNotReadable, TooManyEvents."""
+    if kind == DATA:
+        return [_binary(headers, body)]
+    document = _document(body)
+    if kind == SINGLE:
+        return [document]
+    if not isinstance(document, list):
+        raise UsageNotReadable("a batch is a JSON array of events", faults=[Fault("", "must be an array")])
+    if len(document) > MAX_EVENTS:
+        raise TooManyEvents(
+            f"a batch holds at most {MAX_EVENTS} events; send more as {LINES}",
+            faults=[Fault("", f"{len(document)} events")],
+        )
+    return document
+
+
+def _document(body: bytes) -> Any:
+    try:
+        return _decoder.decode(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise UsageNotReadable(f"the body is not JSON: {_reason(error)}", faults=[Fault("", "must be JSON")]) from error
+
+
+def _binary(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    event: dict[str, Any] = {
+        name: unquote(value, errors="replace")  # CloudEvents HTTP binding 1.0.2, §3.1.3.2
+        for name in _ATTRIBUTES
+        if (value := headers.get(f"ce-{name}")) is not None
+    }
+    if body:
+        event["data"] = _document(body)
+    return event
+
+
+async def lines(blocks: AsyncIterator[bytes]) -> AsyncIterator[list[object]]:
+    """The events of NDJSON, some thousand at a time; blank lines are none. Raises TooManyEvents."""
+    rest, count = b"", 0
+    async for block in blocks:
+        whole, newline, tail = (rest + block).rpartition(b"\n")
+        rest = tail
+        if len(rest) > MAX_LINE_BYTES:
+            raise TooManyEvents(f"a line is longer than {MAX_LINE_BYTES} bytes")
+        if newline:
+            found = _lines(whole)
+            count += len(found)
+            if count > MAX_LINES:
+                raise TooManyEvents(f"more than {MAX_LINES} events; send them in several requests")
+            yield found
+    if rest.strip():
+        yield _lines(rest)
+
+
+def _lines(text: bytes) -> list[object]:
+    found: list[object] = []
+    for line in text.split(b"\n"):
+        if len(line) > MAX_LINE_BYTES:
+            raise TooManyEvents(f"a line is longer than {MAX_LINE_BYTES} bytes")
+        if not line or line.isspace():
+            continue
+        try:
+            found.append(_decoder.decode(line.decode()))
+        except (ValueError, RecursionError) as error:
+            found.append(Unreadable(f"the line is not JSON: {_reason(error)}"))
+    return found
+
+
+def _reason(error: Exception) -> str:
+    """Where it stops being JSON, without a word of what stands there."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos}"
+    return (
+        "it is nested too deeply" if isinstance(error, RecursionError) else "it is not UTF-8, or a number is too long"
+    )
