@@ -230,4 +230,4 @@ async def test_usage_from_its_topic(service: ServiceHarness, finance: httpx.Asyn
         (event,) = await session.scalars(select(UsageEvent))
         assert (event.meter, str(event.quantity)) == ("vm-hours", "2.5")
         assert (await session.get_one(KnownSubscription, subscription)).business_unit_id == world.unit
-    assert await dead_letters(service) == ["UsageRejected: meter 'typo' has no price in the offering's plan"]
+    assert await dead_letters(service) == ["MeterUnknown: meter 'typo' has no price in the offering's plan"]
