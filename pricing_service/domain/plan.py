@@ -11,7 +11,7 @@ Whom a version counts for, of the subscriptions that were there before it:
     renewal   each from its first renewal on
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -101,6 +101,12 @@ class PlanVersion:
     discounts: tuple[Discount, ...] = ()
     minimum: Commitment | None = None
     maximum: Decimal | None = None
+    specificity: int = 0  # how close its audience is to the business unit at hand; 0: it is for all
+
+    @property
+    def precedence(self) -> tuple[int, datetime, int]:
+        """Of several versions in force the one for the closest audience counts, then the latest, then the newer."""
+        return self.specificity, self.effective_from, self.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +192,23 @@ def counts_from(version: PlanVersion, stretch: Stretch, period: Period) -> datet
 
 
 def in_force(versions: Sequence[PlanVersion], at: datetime) -> PlanVersion | None:
-    """The version that a new subscription gets at an instant: the latest effective one, of two the newer."""
+    """The version that a new subscription gets at an instant; see `precedence`."""
     started = [version for version in versions if version.effective_from <= at]
-    return max(started, key=lambda version: (version.effective_from, version.version), default=None)
+    return max(started, key=lambda version: version.precedence, default=None)
+
+
+def specificity(audience: Collection[UUID], path: Sequence[UUID]) -> int | None:
+    """How close an audience is to a business unit; None: the unit is not in it.
+
+    `path` leads from the topmost unit down to the one at hand; an audience holds units and all below them.
+    """
+    if not audience:
+        return 0
+    return max((depth for depth, unit in enumerate(path, 1) if unit in audience), default=None)
 
 
 def in_force_on(versions: Sequence[PlanVersion], split: DaySplit, stretch: Stretch) -> PlanVersion | None:
-    """The version that prices the days of a split: the latest effective one that counts by then, of two the newer.
+    """The version that prices the days of a split, of those that count by then; see `precedence`.
 
     A change counts from its day on.
     """
@@ -201,7 +217,7 @@ def in_force_on(versions: Sequence[PlanVersion], split: DaySplit, stretch: Stret
         for version in versions
         if (at := counts_from(version, stretch, split.period)) is not None and split.period.day_of(at) <= split.start
     ]
-    return max(started, key=lambda version: (version.effective_from, version.version), default=None)
+    return max(started, key=lambda version: version.precedence, default=None)
 
 
 def due_split(charge: PlanCharge, days: DaySplit | None = None, *, suspended: bool = False) -> Split:

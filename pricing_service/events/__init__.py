@@ -11,7 +11,14 @@ from pricing_service.events.budgets import (
 )
 from pricing_service.events.credits import CreditNoteIssued, CreditNoteLineData, DisputeOpened, DisputeResolved
 from pricing_service.events.periods import BillingPeriodClosed, BillingPeriodReopened
-from pricing_service.events.prices import PriceChanged, UnitCostPublished
+from pricing_service.events.prices import (
+    PriceAnnounced,
+    PriceChanged,
+    PriceChangeData,
+    PriceWithdrawn,
+    RecoveryDrifted,
+    UnitCostPublished,
+)
 from pricing_service.events.quotes import (
     BudgetAnswerData,
     QuoteAccepted,
@@ -50,13 +57,17 @@ __all__ = [
     "CreditNoteLineData",
     "DisputeOpened",
     "DisputeResolved",
+    "PriceAnnounced",
+    "PriceChangeData",
     "PriceChanged",
+    "PriceWithdrawn",
     "QuoteAccepted",
     "QuoteExpired",
     "QuoteIssued",
     "QuoteLineData",
     "QuoteState",
     "QuoteWithdrawn",
+    "RecoveryDrifted",
     "StatementIssued",
     "StatementLineData",
     "StatementPosted",

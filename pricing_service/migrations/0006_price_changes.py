@@ -58,9 +58,85 @@ def upgrade() -> None:
         "UPDATE statement_line SET service_period ="
         " (SELECT period FROM statement WHERE statement.id = statement_line.statement_id)"
     )
+    op.create_table(
+        "pricing_strategy",
+        sa.Column("strategy", sa.String(), nullable=False),
+        sa.Column("target_recovery_percentage", ExactDecimal(), nullable=False),
+        sa.Column("tolerance_percentage_points", ExactDecimal(), nullable=False),
+        *_aggregate(),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pricing_strategy")),
+    )
+    op.create_table(
+        "price_change",
+        sa.Column("offering_id", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("effective_from", UtcInstant(), nullable=False),
+        sa.Column("existing_subscriptions", sa.String(), nullable=False),
+        sa.Column("charges", JsonDocument, nullable=False),
+        sa.Column("discounts", JsonDocument, nullable=False),
+        sa.Column("minimum", JsonDocument, nullable=True),
+        sa.Column("maximum", ExactDecimal(), nullable=True),
+        sa.Column("audience", JsonDocument, nullable=False),
+        sa.Column("shadow_job_id", sa.Uuid(), nullable=True),
+        sa.Column("shadow_periods", JsonDocument, nullable=False),
+        sa.Column("subscriptions", sa.Integer(), nullable=False),
+        sa.Column("old_amount", ExactDecimal(), nullable=False),
+        sa.Column("new_amount", ExactDecimal(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=True),
+        sa.Column("announced_at", UtcInstant(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("price_plan_id", sa.Uuid(), nullable=True),
+        *_aggregate(),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_price_change")),
+    )
+    with op.batch_alter_table("price_change") as batch_op:
+        batch_op.create_index("ix_price_change_offering", ["offering_id", "id"])
+    op.create_table(
+        "shadow_price",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("period", sa.String(), nullable=False),
+        sa.Column("business_unit_id", sa.Uuid(), nullable=False),
+        sa.Column("subscription_id", sa.Uuid(), nullable=False),
+        sa.Column("applies", sa.String(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("old_amount", ExactDecimal(), nullable=False),
+        sa.Column("new_amount", ExactDecimal(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_shadow_price")),
+    )
+    with op.batch_alter_table("shadow_price") as batch_op:
+        batch_op.create_index("ix_shadow_price_job", ["job_id", "id"])
+    op.create_table(
+        "shadow_price_of_unit",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("business_unit_id", sa.Uuid(), nullable=False),
+        sa.Column("subscriptions", sa.Integer(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("old_amount", ExactDecimal(), nullable=False),
+        sa.Column("new_amount", ExactDecimal(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_shadow_price_of_unit")),
+    )
+    with op.batch_alter_table("shadow_price_of_unit") as batch_op:
+        batch_op.create_index("ix_shadow_price_of_unit_job", ["job_id", "id"])
+
+
+def _aggregate() -> list[sa.Column]:
+    return [
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcInstant(), nullable=False),
+        sa.Column("updated_at", UtcInstant(), nullable=False),
+        sa.Column("correlation_id", sa.String(), nullable=False),
+    ]
 
 
 def downgrade() -> None:
+    op.drop_table("shadow_price_of_unit")
+    op.drop_table("shadow_price")
+    op.drop_table("price_change")
+    op.drop_table("pricing_strategy")
     with op.batch_alter_table("statement_line") as batch_op:
         batch_op.drop_index(batch_op.f("ix_statement_line_service_period"))
         batch_op.drop_column("split_end")

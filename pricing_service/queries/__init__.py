@@ -58,6 +58,7 @@ from pricing_service.queries.metered import (
     readings_of,
     usage_events,
 )
+from pricing_service.queries.prices import offerings_priced_at, plans_of, revenue_by_currency, unit_path
 from pricing_service.queries.rated_usage import (
     StretchSums,
     late_subscriptions,
@@ -71,7 +72,6 @@ from pricing_service.queries.statements import (
     chargeable_subscriptions,
     chargeable_units,
     is_subscribed,
-    plans_of,
     runs_on,
     steps_of,
 )
@@ -131,6 +131,7 @@ __all__ = [
     "next_arrival",
     "next_chargeable_unit",
     "next_draft",
+    "offerings_priced_at",
     "on_statements",
     "planned_rate",
     "plans_of",
@@ -140,11 +141,13 @@ __all__ = [
     "read_by",
     "readings_of",
     "reporting_currency",
+    "revenue_by_currency",
     "runs_on",
     "service_credited",
     "snapshot_identities",
     "steps_of",
     "unbooked_credit_notes",
+    "unit_path",
     "usage_by_service_and_unit",
     "usage_events",
 ]

@@ -14,7 +14,6 @@ from pricing_service.domain.statement import Billed, LineKey, StatementState
 from pricing_service.queries.usage import in_days
 from pricing_service.tables import (
     KnownSubscription,
-    PricePlan,
     Statement,
     StatementLine,
     SubscriptionStep,
@@ -25,11 +24,6 @@ from services.money import exact_total
 
 ZERO = Decimal(0)
 _IDS_A_QUERY = 1000
-
-
-async def plans_of(session: AsyncSession, offering_id: UUID) -> list[PricePlan]:
-    query = select(PricePlan).where(PricePlan.offering_id == offering_id).order_by(PricePlan.plan_version)
-    return list(await session.scalars(query))
 
 
 def chargeable(period: Period) -> ColumnElement[bool]:

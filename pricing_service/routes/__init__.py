@@ -16,10 +16,12 @@ from pricing_service.routes import (
     journals,
     meters,
     periods,
+    price_changes,
     prices,
     quotes,
     service_plans,
     statements,
+    strategies,
     usage,
 )
 
@@ -36,6 +38,8 @@ ROUTERS = [
     allocation_runs.router,
     service_plans.router,
     prices.router,
+    price_changes.router,
+    strategies.router,
     quotes.router,
     budgets.router,
     usage.router,

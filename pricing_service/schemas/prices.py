@@ -239,6 +239,26 @@ class PricePlanRead(Read):
     created_at: datetime
 
 
+class RateCardItem(Read):
+    """An offering with its charges in force; `prices` says each charge in one line, in the same order."""
+
+    offering_id: UUID
+    offering: str | None
+    service_id: UUID | None
+    service: str | None
+    unit_of_measure: str | None
+    price_plan_id: UUID
+    plan_version: int
+    currency: str
+    effective_from: datetime
+    audience: list[UUID]
+    charges: list[dict[str, Any]]
+    prices: list[str]
+    discounts: list[dict[str, Any]]
+    minimum: dict[str, Any] | None
+    maximum: DecimalString | None
+
+
 class QuantityByAttributes(Body):
     attributes: dict[Key, Name] = Field(max_length=10)
     quantity: Quantity

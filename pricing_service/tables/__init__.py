@@ -10,6 +10,8 @@
 | allocation | cost_pool, service_volume; allocation_run and what it found: allocation_pool, _source, _node, _flow, \
 _share; service_cost, unit_cost_share, unit_cost |
 | prices | price_plan: immutable versions; priced_offering: the offering whose price changed |
+| | price_change, shadow_price, shadow_price_of_unit: prices on their way |
+| | pricing_strategy: what a service is meant to recover |
 | quotes | quote, quote_counter: offers |
 | budgets | budget, budget_entry, reservation, budget_transfer: the money for them, and what moved it |
 | usage | meter, usage_event, usage_correction, usage_policy, usage_rejection: what was metered |
@@ -72,9 +74,10 @@ from pricing_service.tables.known import (
     KnownUnitTags,
     SubscriptionStep,
 )
-from pricing_service.tables.prices import PricedOffering, PricePlan
+from pricing_service.tables.prices import PriceChange, PricedOffering, PricePlan, ShadowPrice, ShadowPriceOfUnit
 from pricing_service.tables.quotes import Quote, QuoteCounter
 from pricing_service.tables.statements import Statement, StatementLine, StatementStep
+from pricing_service.tables.strategies import PricingStrategy
 from pricing_service.tables.usage import (
     LateUsage,
     Meter,
@@ -130,8 +133,10 @@ __all__ = [
     "LateUsage",
     "Meter",
     "PeriodState",
+    "PriceChange",
     "PricePlan",
     "PricedOffering",
+    "PricingStrategy",
     "Quote",
     "QuoteCounter",
     "Reservation",
@@ -141,6 +146,8 @@ __all__ = [
     "ServiceCreditRule",
     "ServicePlan",
     "ServiceVolume",
+    "ShadowPrice",
+    "ShadowPriceOfUnit",
     "Statement",
     "StatementLine",
     "StatementStep",

@@ -155,7 +155,7 @@ def plan_charge(body: bodies.PlanChargeBody, *, service_unit_cost: Decimal | Non
     )
 
 
-def plan_version(plan: PricePlan, *, service_unit_cost: Decimal | None) -> PlanVersion:
+def plan_version(plan: PricePlan, *, service_unit_cost: Decimal | None, specificity: int = 0) -> PlanVersion:
     """The plan as rating and quoting see it. Raises UnitCostUnknown."""
     minimum = None if plan.minimum is None else bodies.PlanMinimum.model_validate(plan.minimum)
     return PlanVersion(
@@ -168,6 +168,7 @@ def plan_version(plan: PricePlan, *, service_unit_cost: Decimal | None) -> PlanV
         discounts=discounts_of(_DISCOUNTS.validate_python(plan.discounts)),
         minimum=None if minimum is None else Commitment(minimum.amount, minimum.true_up),
         maximum=plan.maximum,
+        specificity=specificity,
     )
 
 

@@ -20,7 +20,7 @@ from pricing_service.events import BillingPeriodClosed, BillingPeriodReopened
 from pricing_service.events.periods import PeriodStateData
 from pricing_service.schemas.periods import ClosingRead, FindingRead, PeriodRead
 from pricing_service.tables import Accrual, AllocationRun, CostRow, CostSnapshot, PeriodState, Statement, UsageEvent
-from pricing_service.use_cases import reservations
+from pricing_service.use_cases import reservations, strategies
 from pricing_service.use_cases.clearing import clearing_of
 from pricing_service.use_cases.late_usage import count_unrated, note_unbilled
 from pricing_service.use_cases.periods import PeriodClosed, books, period_read
@@ -75,6 +75,7 @@ async def close_period(
     record(session, state, _event(BillingPeriodClosed, state, period))
     await reservations.close_period(session, period)
     await note_unbilled(session, period)
+    await strategies.tell_drifts(session, period)
     return state
 
 

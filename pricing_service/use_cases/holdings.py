@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pricing_service import queries
 from pricing_service.domain.history import HeldState, Holding, Step, stretches
 from pricing_service.domain.periods import Period
-from pricing_service.domain.plan import PlanVersion
+from pricing_service.domain.plan import PlanVersion, specificity
 from pricing_service.tables import KnownSubscription, KnownUnitTags, PricePlan, ServiceCost, SubscriptionStep
 from pricing_service.use_cases.charges import UnitCostUnknown, follows_unit_cost, plan_version
 
@@ -37,13 +37,16 @@ async def subjects(
     period: Period,
     subscriptions: Sequence[KnownSubscription],
     *,
-    added: Mapping[UUID, PricePlan] | None = None,
+    replacing: PricePlan | None = None,
 ) -> tuple[list[Subject], list[Unpriced]]:
-    """Those that have a price, and why the others have none. `added` are plan versions that are not in force yet."""
+    """Those that have a price, and why the others have none.
+
+    `replacing` is a version that is not in force yet: it stands in for those of its offering that it would supersede.
+    """
     steps = await queries.steps_of(session, [each.id for each in subscriptions])
     units = {each.business_unit_id for each in subscriptions}
     tags = {unit: row.tags for unit in sorted(units) if (row := await session.get(KnownUnitTags, unit)) is not None}
-    offerings = _Offerings(session, period, added or {})
+    offerings = _Offerings(session, period, replacing)
     found: list[Subject] = []
     unpriced: list[Unpriced] = []
     for subscription in subscriptions:
@@ -54,10 +57,11 @@ async def subjects(
         reasons: list[str] = []
         currency = None
         for offering_id in holding.offering_ids:
-            priced = await offerings.priced(offering_id, services[offering_id])
+            unit = subscription.business_unit_id
+            priced = await offerings.priced(offering_id, services[offering_id], unit)
             if isinstance(priced, str):
                 reasons.append(priced)
-            elif priced and currency not in (None, priced[0].currency):
+            elif currency not in (None, priced[0].currency):
                 reasons.append(f"offering {offering_id} is priced in {priced[0].currency}, what was held in {currency}")
             else:
                 plans[offering_id], currency = priced, priced[0].currency
@@ -94,34 +98,52 @@ def holding_of(
 
 
 class _Offerings:
-    """The plans and costs of offerings, each read once."""
+    """The plans of offerings as business units see them, and what their services cost; each read once."""
 
-    def __init__(self, session: AsyncSession, period: Period, added: Mapping[UUID, PricePlan]) -> None:
-        self._session, self._period, self._added = session, period, added
-        self._plans: dict[UUID, list[PlanVersion] | str] = {}
+    def __init__(self, session: AsyncSession, period: Period, replacing: PricePlan | None) -> None:
+        self._session, self._period, self._replacing = session, period, replacing
+        self._rows: dict[UUID, list[PricePlan]] = {}
+        self._plans: dict[tuple[UUID, UUID], list[PlanVersion] | str] = {}
+        self._paths: dict[UUID, list[UUID]] = {}
         self._service_costs: dict[UUID, ServiceCost | None] = {}
         self.costs: dict[UUID, ServiceCost | None] = {}
 
-    async def priced(self, offering_id: UUID, service_id: UUID) -> list[PlanVersion] | str:
-        """The versions of its plan; or why it has no price."""
-        if offering_id not in self._plans:
-            self._plans[offering_id] = await self._read(offering_id, service_id)
-        return self._plans[offering_id]
+    async def priced(self, offering_id: UUID, service_id: UUID, unit: UUID) -> list[PlanVersion] | str:
+        """The versions of its plan that are for the unit; or why it has no price."""
+        if (offering_id, unit) not in self._plans:
+            self._plans[offering_id, unit] = await self._read(offering_id, service_id, unit)
+        return self._plans[offering_id, unit]
 
-    async def _read(self, offering_id: UUID, service_id: UUID) -> list[PlanVersion] | str:
-        rows = await queries.plans_of(self._session, offering_id)
-        if offering_id in self._added:
-            rows.append(self._added[offering_id])
-        if not rows:
-            return f"offering {offering_id} has no price plan"
+    async def _read(self, offering_id: UUID, service_id: UUID, unit: UUID) -> list[PlanVersion] | str:
+        if offering_id not in self._rows:
+            self._rows[offering_id] = await queries.plans_of(self._session, offering_id)
+        if unit not in self._paths:
+            self._paths[unit] = await queries.unit_path(self._session, unit)
         if service_id not in self._service_costs:
             cost = await queries.latest_service_cost(self._session, service_id, self._period)
             self._service_costs[service_id] = cost
         cost = self.costs[offering_id] = self._service_costs[service_id]
+        rows = for_unit(self._rows[offering_id], self._paths[unit])
+        if self._replacing is not None and self._replacing.offering_id == offering_id:
+            for row, close in for_unit([self._replacing], self._paths[unit]):
+                rows = [(kept, depth) for kept, depth in rows if depth > close] + [(row, close)]
+        if not rows:
+            whom = " for its business unit" if self._rows[offering_id] else ""
+            return f"offering {offering_id} has no price plan{whom}"
         try:
             return [
-                plan_version(row, service_unit_cost=cost.unit_cost if cost and follows_unit_cost(row) else None)
-                for row in rows
+                plan_version(
+                    row,
+                    service_unit_cost=cost.unit_cost if cost and follows_unit_cost(row) else None,
+                    specificity=close,
+                )
+                for row, close in rows
             ]
         except UnitCostUnknown as refusal:
             return refusal.detail
+
+
+def for_unit(rows: Sequence[PricePlan], path: Sequence[UUID]) -> list[tuple[PricePlan, int]]:
+    """The versions whose audience holds the last unit of `path`, and how close it is."""
+    found = [(row, specificity({UUID(unit) for unit in row.audience}, path)) for row in rows]
+    return [(row, close) for row, close in found if close is not None]

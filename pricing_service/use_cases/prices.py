@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -9,6 +10,7 @@ from pricing_service import queries
 from pricing_service.domain.plan import Existing
 from pricing_service.domain.prices import Cell, price
 from pricing_service.events import PriceChanged
+from pricing_service.schemas.price_changes import PriceChangeCreate
 from pricing_service.schemas.prices import PricePlanCreate, PricePreview, PricePreviewRead
 from pricing_service.tables import PricedOffering, PricePlan
 from pricing_service.use_cases.charges import charge_of, check_terms, discounts_of, priced_line, under
@@ -78,7 +80,7 @@ async def add_version(
     return plan
 
 
-def terms_document(body: PricePlanCreate) -> dict[str, Any]:
+def terms_document(body: PricePlanCreate | PriceChangeCreate) -> dict[str, Any]:
     """The columns of a plan that say its terms."""
     return {
         "charges": [charge.model_dump(mode="json", exclude_none=True) for charge in body.charges],
@@ -97,6 +99,11 @@ def _price_changed(plan: PricePlan) -> PriceChanged:
         currency=plan.currency,
         effective_from=plan.effective_from,
         charges=plan.charges,
+        discounts=plan.discounts,
+        minimum=plan.minimum,
+        maximum=plan.maximum,
+        audience=[UUID(unit) for unit in plan.audience],
+        existing_subscriptions=plan.existing_subscriptions,
     )
 
 

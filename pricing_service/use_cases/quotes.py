@@ -21,6 +21,7 @@ from pricing_service.events import QuoteAccepted, QuoteExpired, QuoteIssued, Quo
 from pricing_service.tables import KnownDemand, KnownOffering, PricePlan, Quote, QuoteCounter, ServiceCost
 from pricing_service.use_cases import budgets
 from pricing_service.use_cases.charges import UnitCostUnknown, follows_unit_cost, parts_document, plan_version
+from pricing_service.use_cases.rate_cards import price_for
 from pricing_service.work import timers
 from services.db import touch
 from services.db.upsert import upsert
@@ -92,7 +93,9 @@ async def quote_proposal(session: AsyncSession, proposal: Proposal, *, now: date
 async def issue_quote(session: AsyncSession, proposal: Proposal, *, now: datetime) -> Quote:
     """Price a proposal with an offering and a quantity above 0. Raises NotYet as `quote_proposal` does."""
     assert proposal.offering_id is not None and proposal.quantity is not None
-    row, version, offering, cost = await _plan_in_force(session, proposal.offering_id, now=now)
+    row, version, offering, cost = await _plan_in_force(
+        session, proposal.offering_id, proposal.business_unit_id, now=now
+    )
     quoted = plans.quote(version, proposal.quantity)
     monthly = [charge for charge in quoted if charge.charge.recurrence is not Recurrence.ONE_OFF]
     once = [charge for charge in quoted if charge.charge.recurrence is Recurrence.ONE_OFF]
@@ -149,15 +152,14 @@ async def _supersede(session: AsyncSession, quote: Quote, *, now: datetime) -> N
 
 
 async def _plan_in_force(
-    session: AsyncSession, offering_id: UUID, *, now: datetime
+    session: AsyncSession, offering_id: UUID, business_unit_id: UUID, *, now: datetime
 ) -> tuple[PricePlan, PlanVersion, KnownOffering, ServiceCost | None]:
     offering = await session.get(KnownOffering, offering_id)
     if offering is None:
         raise NotYet(f"offering {offering_id} has not been published")
-    started = [row for row in await queries.plans_of(session, offering_id) if row.effective_from <= now]
-    if not started:
+    row = await price_for(session, offering_id, business_unit_id, now)
+    if row is None:
         raise NotYet(f"offering {offering_id} ({offering.name}) has no price plan in force")
-    row = max(started, key=lambda row: (row.effective_from, row.plan_version))
     period = (await queries.fiscal_calendar(session)).of(now)
     cost = await queries.latest_service_cost(session, offering.service_id, period)
     try:

@@ -1,0 +1,60 @@
+"""Reads of prices: plans, whom they are for, and what services brought in."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from pricing_service.domain.periods import Period
+from pricing_service.domain.statement import StatementState
+from pricing_service.tables import KnownOffering, PricedOffering, PricePlan, Statement, StatementLine
+from services.db import exact_sum
+from services.db.chassis_tables import KnownBusinessUnit
+
+_DEEPEST = 100
+
+
+async def plans_of(session: AsyncSession, offering_id: UUID) -> list[PricePlan]:
+    query = select(PricePlan).where(PricePlan.offering_id == offering_id).order_by(PricePlan.plan_version)
+    return list(await session.scalars(query))
+
+
+async def unit_path(session: AsyncSession, business_unit_id: UUID) -> list[UUID]:
+    """The units from the topmost one that is known down to this one."""
+    path: list[UUID] = []
+    wanted = business_unit_id
+    while wanted not in path and len(path) < _DEEPEST:
+        path.append(wanted)
+        unit = await session.get(KnownBusinessUnit, wanted)
+        if unit is None or unit.parent_id is None:
+            break
+        wanted = unit.parent_id
+    return path[::-1]
+
+
+def offerings_priced_at(at: datetime) -> Select[Any]:
+    """Those that have a price by then and can be asked for; one that the catalogue has not told of counts too."""
+    priced = select(PricePlan.offering_id).where(PricePlan.effective_from <= at)
+    return (
+        select(PricedOffering)
+        .outerjoin(KnownOffering, KnownOffering.id == PricedOffering.id)
+        .where(PricedOffering.id.in_(priced), or_(KnownOffering.id.is_(None), KnownOffering.state != "retired"))
+    )
+
+
+async def revenue_by_currency(session: AsyncSession, service_id: UUID, period: Period) -> dict[str, Decimal]:
+    """What statements that were issued charge for the service in a service period."""
+    query = (
+        select(StatementLine.currency, exact_sum(StatementLine.amount))
+        .join(Statement, Statement.id == StatementLine.statement_id)
+        .where(
+            StatementLine.service_id == service_id,
+            StatementLine.service_period == str(period),
+            Statement.state != StatementState.DRAFT,
+        )
+        .group_by(StatementLine.currency)
+    )
+    return {currency: amount for currency, amount in await session.execute(query)}

@@ -1,0 +1,174 @@
+"""A subscription's history, charges in advance, discounts and minimums, from the events to the statement."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from services.ids import uuid7
+from services.testing import ServiceHarness
+from tests.pricing_service.samples import PER_SERVER, World, on_both_databases
+from tests.pricing_service.test_api_statements import explained, rate
+
+pytestmark = pytest.mark.anyio
+Line = tuple[str, str, str, str]
+
+
+async def told(
+    service: ServiceHarness, world: World, subscription: UUID, sequence: int, kind: str, **more: Any
+) -> None:
+    """An event of demand about a subscription."""
+    data = {
+        "id": str(subscription),
+        "business_unit_id": str(world.unit),
+        "offering_id": str(world.offering),
+        "service_id": str(world.service_id),
+        "quantity": "4",
+        "options": {},
+        "state": "active",
+        "activated_at": "2026-11-01T09:00:00Z",
+        "ended_at": None,
+    } | more
+    await service.deliver(
+        f"itaas.demand.subscription.{kind}.v1",
+        subject=subscription,
+        data=data,
+        sequence=sequence,
+        business_unit_id=world.unit,
+    )
+
+
+async def statements_of(client: httpx.AsyncClient, world: World, period: str) -> list[dict[str, Any]]:
+    listed = (await client.get(f"/v1/statements?business_unit_id={world.unit}&period={period}")).json()["items"]
+    return [(await client.get(f"/v1/statements/{one['id']}")).json() for one in listed]
+
+
+def lines(statement: dict[str, Any]) -> list[Line]:
+    return [
+        (line["service_period"], line["split_start"][-2:], line["charge"], line["amount"])
+        for line in statement["lines"]
+    ]
+
+
+@on_both_databases
+async def test_in_advance_from_first_statement_to_last_credit_whatever_the_order_of_events(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    setup = {"key": "setup", "name": "Setup", "recurring": "one_off", "model": "flat", "amount": "80"}
+    await world.priced(finance, PER_SERVER | {"timing": "in_advance", "suspension": "none"}, setup)
+    one = uuid7()
+    await told(service, world, one, 2, "changed", quantity="6", effective_at="2026-11-16T00:00:00Z")
+    await told(service, world, one, 1, "activated")
+    await rate(service, finance, "2026-11")
+    (november,) = await statements_of(finance, world, "2026-11")
+    assert lines(november) == [
+        ("2026-11", "01", "server", "60.00"),
+        ("2026-11", "01", "setup", "80.00"),
+        ("2026-11", "16", "server", "90.00"),
+        ("2026-12", "01", "server", "180.00"),
+    ]
+    assert november["lines"][0]["split_end"] == "2026-11-16"
+    # December is rated while November is still a draft: what that bills in advance is not billed again.
+    await rate(service, finance, "2026-12")
+    (december,) = await statements_of(finance, world, "2026-12")
+    assert lines(december) == [("2027-01", "01", "server", "180.00")]
+    assert (await finance.post(f"/v1/statements/{november['id']}/issue")).status_code == 200
+
+    suspended = {"quantity": "6", "state": "suspended", "effective_at": "2026-12-11T00:00:00Z"}
+    await told(service, world, one, 3, "suspended", **suspended)
+    await told(service, world, one, 3, "suspended", **suspended)
+    await rate(service, finance, "2026-12")
+    (december,) = await statements_of(finance, world, "2026-12")
+    assert lines(december) == [("2026-12", "01", "server", "-121.94")]  # 180 × 10/31 = 58.06 stay
+    (why,) = await explained(finance, december)
+    assert why["formula"].endswith("≈ 58.06 USD − 180.00 on statement 1 of 2026-11 = -121.94 USD")
+    await finance.post(f"/v1/statements/{december['id']}/issue")
+    ended = {"quantity": "6", "state": "ended", "ended_at": "2026-12-21T00:00:00Z"}
+    await told(service, world, one, 4, "ended", **ended)
+    assert (await rate(service, finance, "2026-12"))["statements"] == 0
+    assert (await rate(service, finance, "2027-01"))["statements"] == 0
+
+
+async def test_another_offering_discounts_by_tag_and_a_minimum_over_the_plan(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    gold = {
+        "key": "gold",
+        "name": "Gold",
+        "percentage": "10",
+        "own_line": True,
+        "tag": {"key": "level", "value": "gold"},
+    }
+    research = {
+        "key": "research",
+        "name": "Research",
+        "percentage": "50",
+        "tag": {"of": "business_unit", "key": "kind"},
+    }
+    await service.deliver(
+        "itaas.demand.business-unit.changed.v1",
+        subject=world.unit,
+        data={"id": str(world.unit), "name": "Science", "parent_id": None, "tags": {"kind": "lab"}},
+        sequence=2,
+        business_unit_id=world.unit,
+    )
+    other = uuid7()
+    for offering, body in (
+        (world.offering, {"charges": [PER_SERVER | {"discounts": [gold, research]}]}),
+        (other, {"charges": [PER_SERVER | {"unit_price": "6"}], "minimum": {"amount": "100"}, "maximum": "5000"}),
+    ):
+        plan = {"offering_id": str(offering), "currency": "USD", "effective_from": "2026-01-01T00:00:00Z"} | body
+        assert (await finance.post("/v1/price-plans", json=plan)).status_code == 201
+    one = uuid7()
+    await told(service, world, one, 1, "activated", tags={"level": "gold"})
+    moved = {"offering_id": str(other), "effective_at": "2026-11-16T00:00:00Z"}
+    await told(service, world, one, 2, "changed", **moved)
+    await rate(service, finance, "2026-11")
+    (draft,) = await statements_of(finance, world, "2026-11")
+    assert [(line["offering_id"], line["charge"], line["kind"], line["amount"]) for line in draft["lines"]] == [
+        # 60, of which 10 % are 6 on a line of their own, and half of the 54 that are left
+        (str(world.offering), "server", "charge", "33.00"),
+        (str(world.offering), "server/gold", "discount", "-6.00"),
+        (str(other), "server", "charge", "12.00"),
+        (str(other), "plan", "plan_true_up", "38.00"),
+    ]
+    whys = await explained(finance, draft)
+    assert Decimal(draft["total"]["amount"]) == 77
+    assert [why["price_plan"]["offering_id"] for why in whys] == [str(world.offering)] * 2 + [str(other)] * 2
+
+    foreign = uuid7()
+    plan = {
+        "offering_id": str(foreign),
+        "currency": "EUR",
+        "charges": [PER_SERVER],
+        "effective_from": "2026-01-01T00:00:00Z",
+    }
+    await finance.post("/v1/price-plans", json=plan)
+    await told(service, world, one, 3, "changed", offering_id=str(foreign), effective_at="2026-11-21T00:00:00Z")
+    result = await rate(service, finance, "2026-11")
+    assert result["unpriced"][0]["reason"] == f"offering {foreign} is priced in EUR, what was held in USD"
+    assert result["totals"] == [{"amount": "43.67", "currency": "USD"}]  # 27, and 5/30 of the minimum of 100
+
+
+async def test_a_commitment_over_the_term_looks_back_over_the_statements(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    plan = {
+        "offering_id": str(world.offering),
+        "currency": "USD",
+        "effective_from": "2026-01-01T00:00:00Z",
+        "charges": [PER_SERVER],
+        "minimum": {"amount": "1000", "true_up": "term"},
+    }
+    await finance.post("/v1/price-plans", json=plan)
+    await told(service, world, uuid7(), 1, "activated", term_months=2)
+    await rate(service, finance, "2026-11")
+    await rate(service, finance, "2026-12")
+    (november,) = await statements_of(finance, world, "2026-11")
+    (december,) = await statements_of(finance, world, "2026-12")
+    assert lines(november) == [("2026-11", "01", "server", "120.00")]
+    assert lines(december) == [("2026-12", "01", "server", "120.00"), ("2026-12", "01", "plan", "760.00")]
+    assert december["lines"][1]["name"] == "Minimum commitment of 2026-11-01 to 2027-01-01"
+    await explained(finance, december)
