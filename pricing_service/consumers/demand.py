@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pricing_service.consumers.group import consumers
 from pricing_service.schemas.numbers import Number
 from pricing_service.tables import KnownDemand, KnownSubscription, KnownUnitProfile, KnownUnitTags, SubscriptionStep
-from pricing_service.use_cases import quotes
+from pricing_service.use_cases import late_usage, quotes
 from services.db.upsert import upsert
 from services.events import Delivery, EventSeen, project
 
@@ -73,6 +73,12 @@ async def keep_subscription_step(session: AsyncSession, event: Delivery[Subscrip
         renews=event.type == "itaas.demand.subscription.renewed.v1",
     )
     await session.execute(step.on_conflict_do_nothing())
+
+
+@consumers.reaction("itaas.demand.subscription.*")
+async def note_late_step(session: AsyncSession, event: Delivery[SubscriptionStepSeen], now: datetime) -> None:
+    """What changes a closed period is put right by an adjustment in the open one."""
+    await late_usage.note_changed(session, event.subject, event.data.at(event.type, event.time))
 
 
 def _tags(said: dict[str, Any]) -> dict[str, str]:

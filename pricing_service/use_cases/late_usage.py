@@ -5,7 +5,7 @@ usage who are at work, so that each of them either sees the period closed, or ha
 """
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pricing_service import queries
 from pricing_service.domain.periods import Period
 from pricing_service.domain.statement import StatementState
-from pricing_service.tables import LateUsage, Statement, StatementLine, UsageEvent
+from pricing_service.tables import FiscalCalendarRow, LateUsage, Statement, StatementLine, UsageEvent
 from services.db.upsert import upsert
 
 
@@ -31,6 +31,20 @@ async def note_late(session: AsyncSession, usage: Iterable[tuple[UUID, date]], a
         note = upsert(session, LateUsage).values(period=name, subscription_id=id_, arrival=arrival)
         newest = {"arrival": note.excluded.arrival}
         await session.execute(note.on_conflict_do_update(index_elements=["period", "subscription_id"], set_=newest))
+
+
+async def note_changed(session: AsyncSession, subscription_id: UUID, since: datetime) -> None:
+    """Note that a subscription's history has changed in closed periods: they are rated anew, as for late usage."""
+    await session.execute(select(FiscalCalendarRow.id).with_for_update(read=True))  # nobody closes one meanwhile
+    closed_through = await queries.closed_through(session)
+    if closed_through is None:
+        return
+    calendar = await queries.fiscal_calendar(session)
+    last, period = calendar.parse(closed_through), calendar.of(since)
+    while period.first_day <= last.first_day:
+        note = upsert(session, LateUsage).values(period=period.name, subscription_id=subscription_id, arrival=0)
+        await session.execute(note.on_conflict_do_nothing())
+        period = calendar.next(period)
 
 
 async def note_unbilled(session: AsyncSession, period: Period) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -12,7 +13,7 @@ from pricing_service.domain.prices import Cell, price
 from pricing_service.events import PriceChanged
 from pricing_service.schemas.price_changes import PriceChangeCreate
 from pricing_service.schemas.prices import PricePlanCreate, PricePreview, PricePreviewRead
-from pricing_service.tables import PricedOffering, PricePlan
+from pricing_service.tables import FiscalCalendarRow, PricedOffering, PricePlan
 from pricing_service.use_cases.charges import charge_of, check_terms, discounts_of, priced_line, under
 from services.errors import Conflict, Fault, Invalid
 from services.events import record
@@ -41,7 +42,8 @@ async def create_price_plan(session: AsyncSession, body: PricePlanCreate, *, now
 
 
 async def refuse_closed(session: AsyncSession, effective_from: datetime) -> None:
-    """Raise EffectiveInClosedPeriod where a price would count in a period that is closed."""
+    """Raise EffectiveInClosedPeriod where a price would count in a closed period; nobody closes one meanwhile."""
+    await session.execute(select(FiscalCalendarRow.id).with_for_update(read=True))
     calendar = await queries.fiscal_calendar(session)
     period = calendar.of(effective_from)
     if await queries.is_closed(session, period):

@@ -25,10 +25,9 @@ from pricing_service.tables import (
     ShadowPrice,
     ShadowPriceOfUnit,
     SubscriptionStep,
-    UsageEvent,
 )
 from pricing_service.use_cases.holdings import Subject, subjects
-from pricing_service.use_cases.metering import Metering, metering
+from pricing_service.use_cases.metered import Metered, read_metered
 from pricing_service.work import jobs
 from services.db import exact_sum
 from services.http import plain
@@ -39,6 +38,7 @@ from services.work import JobRun
 SHADOW_PRICING = "shadow-pricing"
 ZERO = Decimal(0)
 IN_A_CHUNK = 100
+EVERYTHING = 2**62  # beyond every arrival: what counts by now
 KEPT_UNPRICED = 200
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -111,14 +111,11 @@ async def _shadow_some(
     old, _ = await subjects(session, period, found)
     new, unpriced = await subjects(session, period, found, replacing=new_terms)
     before = {subject.subscription.id: subject for subject in old}
-    windows: dict[UUID, list[rating.Window]] = {}
-    for subject in [*old, *new]:
-        of_subject = rating.windows(period, subject.holding, subject.plans)
-        windows.setdefault(subject.subscription.id, []).extend(of_subject)
-    metered = await metering(session, windows, UsageEvent.counts)
+    was_metered = await read_metered(session, period, old, EVERYTHING)
+    metered = await read_metered(session, period, new, EVERYTHING)
     for subject in new:
         subscription = subject.subscription
-        if all(window.plan.id != new_terms.id for window in rating.windows(period, subject.holding, subject.plans)):
+        if all(window.plan.id != new_terms.id for window in metered.windows[subscription.id]):
             continue  # it did not hold the offering then, or the new terms are not for its unit
         was = before.get(subscription.id)
         session.add(
@@ -130,7 +127,7 @@ async def _shadow_some(
                 subscription_id=subscription.id,
                 applies=APPLIES[change.existing],
                 currency=subject.currency,
-                old_amount=ZERO if was is None else await _amount(session, period, was, metered),
+                old_amount=ZERO if was is None else await _amount(session, period, was, was_metered),
                 new_amount=await _amount(session, period, subject, metered),
             )
         )
@@ -160,9 +157,9 @@ def as_version(change: PriceChange) -> PricePlan:
     )
 
 
-async def _amount(session: AsyncSession, period: Period, subject: Subject, metered: Metering) -> Decimal:
+async def _amount(session: AsyncSession, period: Period, subject: Subject, metered: Metered) -> Decimal:
     """All that the subscription owes for the period, as if nothing had been billed of it."""
-    id_, windows = subject.subscription.id, rating.windows(period, subject.holding, subject.plans)
+    id_, windows = subject.subscription.id, metered.windows[subject.subscription.id]
     term = rating.ending_term(period, subject.holding, windows)
     earlier = ZERO if term is None else await queries.billed_in_term(session, id_, *term, but=period)
     rated = rating.rate(
@@ -171,7 +168,7 @@ async def _amount(session: AsyncSession, period: Period, subject: Subject, meter
         windows,
         lambda window, meter: metered.quantity(id_, window, meter),
         {},
-        cells=lambda window, meter: metered.cells(id_, window, meter),
+        cells=lambda window, meter: metered.by_attributes(id_, window, meter),
         earlier_in_term=earlier,
     )
     return exact_total([line.amount for line in rated.lines])

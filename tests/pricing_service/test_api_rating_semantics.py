@@ -28,7 +28,7 @@ async def told(
         "quantity": "4",
         "options": {},
         "state": "active",
-        "activated_at": "2026-11-01T09:00:00Z",
+        "activated_at": "2026-09-01T09:00:00Z",
         "ended_at": None,
     } | more
     await service.deliver(
@@ -59,36 +59,36 @@ async def test_in_advance_from_first_statement_to_last_credit_whatever_the_order
     setup = {"key": "setup", "name": "Setup", "recurring": "one_off", "model": "flat", "amount": "80"}
     await world.priced(finance, PER_SERVER | {"timing": "in_advance", "suspension": "none"}, setup)
     one = uuid7()
-    await told(service, world, one, 2, "changed", quantity="6", effective_at="2026-11-16T00:00:00Z")
+    await told(service, world, one, 2, "changed", quantity="6", effective_at="2026-09-16T00:00:00Z")
     await told(service, world, one, 1, "activated")
-    await rate(service, finance, "2026-11")
-    (november,) = await statements_of(finance, world, "2026-11")
-    assert lines(november) == [
-        ("2026-11", "01", "server", "60.00"),
-        ("2026-11", "01", "setup", "80.00"),
-        ("2026-11", "16", "server", "90.00"),
-        ("2026-12", "01", "server", "180.00"),
+    await rate(service, finance, "2026-09")
+    (september,) = await statements_of(finance, world, "2026-09")
+    assert lines(september) == [
+        ("2026-09", "01", "server", "60.00"),
+        ("2026-09", "01", "setup", "80.00"),
+        ("2026-09", "16", "server", "90.00"),
+        ("2026-10", "01", "server", "180.00"),
     ]
-    assert november["lines"][0]["split_end"] == "2026-11-16"
-    # December is rated while November is still a draft: what that bills in advance is not billed again.
-    await rate(service, finance, "2026-12")
-    (december,) = await statements_of(finance, world, "2026-12")
-    assert lines(december) == [("2027-01", "01", "server", "180.00")]
-    assert (await finance.post(f"/v1/statements/{november['id']}/issue")).status_code == 200
+    assert september["lines"][0]["split_end"] == "2026-09-16"
+    # October is rated while September is still a draft: what that bills in advance is not billed again.
+    await rate(service, finance, "2026-10")
+    (october,) = await statements_of(finance, world, "2026-10")
+    assert lines(october) == [("2026-11", "01", "server", "180.00")]
+    assert (await finance.post(f"/v1/statements/{september['id']}/issue")).status_code == 200
 
-    suspended = {"quantity": "6", "state": "suspended", "effective_at": "2026-12-11T00:00:00Z"}
+    suspended = {"quantity": "6", "state": "suspended", "effective_at": "2026-10-11T00:00:00Z"}
     await told(service, world, one, 3, "suspended", **suspended)
     await told(service, world, one, 3, "suspended", **suspended)
-    await rate(service, finance, "2026-12")
-    (december,) = await statements_of(finance, world, "2026-12")
-    assert lines(december) == [("2026-12", "01", "server", "-121.94")]  # 180 × 10/31 = 58.06 stay
-    (why,) = await explained(finance, december)
-    assert why["formula"].endswith("≈ 58.06 USD − 180.00 on statement 1 of 2026-11 = -121.94 USD")
-    await finance.post(f"/v1/statements/{december['id']}/issue")
-    ended = {"quantity": "6", "state": "ended", "ended_at": "2026-12-21T00:00:00Z"}
+    await rate(service, finance, "2026-10")
+    (october,) = await statements_of(finance, world, "2026-10")
+    assert lines(october) == [("2026-10", "01", "server", "-121.94")]  # 180 × 10/31 = 58.06 stay
+    (why,) = await explained(finance, october)
+    assert why["formula"].endswith("≈ 58.06 USD − 180.00 on statement 1 of 2026-09 = -121.94 USD")
+    await finance.post(f"/v1/statements/{october['id']}/issue")
+    ended = {"quantity": "6", "state": "ended", "ended_at": "2026-10-21T00:00:00Z"}
     await told(service, world, one, 4, "ended", **ended)
-    assert (await rate(service, finance, "2026-12"))["statements"] == 0
-    assert (await rate(service, finance, "2027-01"))["statements"] == 0
+    assert (await rate(service, finance, "2026-10"))["statements"] == 0
+    assert (await rate(service, finance, "2026-11"))["statements"] == 0
 
 
 async def test_another_offering_discounts_by_tag_and_a_minimum_over_the_plan(
@@ -123,10 +123,10 @@ async def test_another_offering_discounts_by_tag_and_a_minimum_over_the_plan(
         assert (await finance.post("/v1/price-plans", json=plan)).status_code == 201
     one = uuid7()
     await told(service, world, one, 1, "activated", tags={"level": "gold"})
-    moved = {"offering_id": str(other), "effective_at": "2026-11-16T00:00:00Z"}
+    moved = {"offering_id": str(other), "effective_at": "2026-09-16T00:00:00Z"}
     await told(service, world, one, 2, "changed", **moved)
-    await rate(service, finance, "2026-11")
-    (draft,) = await statements_of(finance, world, "2026-11")
+    await rate(service, finance, "2026-09")
+    (draft,) = await statements_of(finance, world, "2026-09")
     assert [(line["offering_id"], line["charge"], line["kind"], line["amount"]) for line in draft["lines"]] == [
         # 60, of which 10 % are 6 on a line of their own, and half of the 54 that are left
         (str(world.offering), "server", "charge", "33.00"),
@@ -146,8 +146,8 @@ async def test_another_offering_discounts_by_tag_and_a_minimum_over_the_plan(
         "effective_from": "2026-01-01T00:00:00Z",
     }
     await finance.post("/v1/price-plans", json=plan)
-    await told(service, world, one, 3, "changed", offering_id=str(foreign), effective_at="2026-11-21T00:00:00Z")
-    result = await rate(service, finance, "2026-11")
+    await told(service, world, one, 3, "changed", offering_id=str(foreign), effective_at="2026-09-21T00:00:00Z")
+    result = await rate(service, finance, "2026-09")
     assert result["unpriced"][0]["reason"] == f"offering {foreign} is priced in EUR, what was held in USD"
     assert result["totals"] == [{"amount": "43.67", "currency": "USD"}]  # 27, and 5/30 of the minimum of 100
 
@@ -164,11 +164,28 @@ async def test_a_commitment_over_the_term_looks_back_over_the_statements(
     }
     await finance.post("/v1/price-plans", json=plan)
     await told(service, world, uuid7(), 1, "activated", term_months=2)
-    await rate(service, finance, "2026-11")
-    await rate(service, finance, "2026-12")
-    (november,) = await statements_of(finance, world, "2026-11")
-    (december,) = await statements_of(finance, world, "2026-12")
-    assert lines(november) == [("2026-11", "01", "server", "120.00")]
-    assert lines(december) == [("2026-12", "01", "server", "120.00"), ("2026-12", "01", "plan", "760.00")]
-    assert december["lines"][1]["name"] == "Minimum commitment of 2026-11-01 to 2027-01-01"
-    await explained(finance, december)
+    await rate(service, finance, "2026-09")
+    await rate(service, finance, "2026-10")
+    (september,) = await statements_of(finance, world, "2026-09")
+    (october,) = await statements_of(finance, world, "2026-10")
+    assert lines(september) == [("2026-09", "01", "server", "120.00")]
+    assert lines(october) == [("2026-10", "01", "server", "120.00"), ("2026-10", "01", "plan", "760.00")]
+    assert october["lines"][1]["name"] == "Minimum commitment of 2026-09-01 to 2026-11-01"
+    await explained(finance, october)
+
+
+async def test_a_change_that_is_told_after_its_period_closed_is_adjusted_in_the_open_one(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER)
+    one = uuid7()
+    await told(service, world, one, 1, "activated")
+    await rate(service, finance, "2026-09")
+    (september,) = await statements_of(finance, world, "2026-09")
+    await finance.post(f"/v1/statements/{september['id']}/issue")
+    assert (await finance.post("/v1/periods/2026-09/close")).status_code == 200
+    await told(service, world, one, 2, "ended", state="ended", ended_at="2026-09-16T00:00:00Z")
+    await rate(service, finance, "2026-10")
+    (october,) = await statements_of(finance, world, "2026-10")
+    assert lines(october) == [("2026-09", "01", "server", "-60.00")]
+    await explained(finance, october)
