@@ -3,7 +3,8 @@
     dispute       open ──► rejected | upheld
     credit note   stands for good; a wrong one is reversed by a note of its own, once
 
-A line can be given back once in all, whatever the number of credit notes. What is not above zero cannot be.
+A line can be given back once in all, whatever the number of credit notes, and not what a later statement took back
+already. What is not above zero cannot be given back.
 """
 
 from collections.abc import Mapping
@@ -53,9 +54,14 @@ class StatementNotCreditable(Conflict): ...
 class CreditNoteNotReversible(Conflict): ...
 
 
-def creditable(amount: Decimal, credited: Decimal) -> Decimal:
-    """What of a line can still be given back (≥ 0)."""
-    return max(EXACT.subtract(amount, credited), Decimal(0))
+def creditable(amount: Decimal, credited: Decimal, *, charged: Decimal, given_back: Decimal) -> Decimal:
+    """What of a line can still be given back (≥ 0).
+
+    `amount` and `credited` are the line's own; `charged` is what all issued lines of the same charge, split and
+    period come to, `given_back` what credit notes took off them: what a later statement took back already, since the
+    usage was corrected, is not given back once more.
+    """
+    return max(min(EXACT.subtract(amount, credited), EXACT.subtract(charged, given_back)), Decimal(0))
 
 
 def check_claim(

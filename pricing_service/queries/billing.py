@@ -5,9 +5,11 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
+from pricing_service.domain.credit import creditable
 from pricing_service.domain.periods import Period
 from pricing_service.domain.statement import StatementState
 from pricing_service.tables import (
@@ -42,6 +44,50 @@ async def credited_by_line(session: AsyncSession, statement_id: UUID) -> dict[UU
         .group_by(CreditNoteLine.statement_line_id)
     )
     return {line: amount for line, amount in await session.execute(query)}
+
+
+async def creditable_by_line(session: AsyncSession, lines: Sequence[StatementLine]) -> dict[UUID, Decimal]:
+    """What of each line can still be given back: see `credit.creditable`."""
+    ids = [line.id for line in lines]
+    other = aliased(StatementLine)
+    same_charge = and_(
+        other.subscription_id == StatementLine.subscription_id,
+        other.charge == StatementLine.charge,
+        other.kind == StatementLine.kind,
+        other.split_start == StatementLine.split_start,
+        other.service_period == StatementLine.service_period,
+    )
+    charged = (
+        select(StatementLine.id, exact_sum(other.amount))
+        .join(other, same_charge)
+        .join(Statement, Statement.id == other.statement_id)
+        .where(StatementLine.id.in_(ids), Statement.state != StatementState.DRAFT)
+        .group_by(StatementLine.id)
+    )
+    given_back = (
+        select(StatementLine.id, exact_sum(CreditNoteLine.amount))
+        .join(other, same_charge)
+        .join(CreditNoteLine, CreditNoteLine.statement_line_id == other.id)
+        .where(StatementLine.id.in_(ids))
+        .group_by(StatementLine.id)
+    )
+    own = (
+        select(CreditNoteLine.statement_line_id, exact_sum(CreditNoteLine.amount))
+        .where(CreditNoteLine.statement_line_id.in_(ids))
+        .group_by(CreditNoteLine.statement_line_id)
+    )
+    total, of_charge, of_line = [
+        {line: amount for line, amount in await session.execute(query)} for query in (charged, given_back, own)
+    ]
+    return {
+        line.id: creditable(
+            line.amount,
+            of_line.get(line.id, ZERO),
+            charged=total.get(line.id, ZERO),
+            given_back=of_charge.get(line.id, ZERO),
+        )
+        for line in lines
+    }
 
 
 async def service_credited(session: AsyncSession, statement_id: UUID, subscription_id: UUID, period: str) -> Decimal:

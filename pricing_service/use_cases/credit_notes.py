@@ -59,8 +59,7 @@ async def issue(
     """
     domain.check_statement(StatementState(statement.state))
     lines = await _lines(session, statement, wanted, pointers)
-    credited = await queries.credited_by_line(session, statement.id)
-    left = {line.id: domain.creditable(line.amount, credited.get(line.id, Decimal(0))) for line in lines}
+    left = await queries.creditable_by_line(session, lines)
     domain.check_credits(wanted, left, statement.currency, pointers=pointers or dict.fromkeys(wanted, "/lines"))
     return await _issue(session, statement, lines, wanted, why, now=now)
 

@@ -1,7 +1,6 @@
 """Disputes: a business unit contests a line where it stands; what finance upholds is credited at once."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
@@ -46,12 +45,11 @@ async def open_dispute(
     check_version(statement, if_match)
     line = await line_of(session, statement, line_id)
     await take(session, statement, StatementAction.DISPUTE, mode=mode_of(statement), now=now)
-    credited = await queries.credited_by_line(session, statement.id)
     domain.check_claim(
         claimed.amount,
         claimed.currency,
         line.currency,
-        left=domain.creditable(line.amount, credited.get(line.id, Decimal(0))),
+        left=(await queries.creditable_by_line(session, [line]))[line.id],
         disputed=await _open_disputes(session, statement_id, line_id=line_id),
     )
     dispute = Dispute(

@@ -224,8 +224,7 @@ async def _credit_subscription(
         credited=await queries.service_credited(session, statement.id, recurring[0].subscription_id, period.name),
         currency=statement.currency,
     )
-    credited = await queries.credited_by_line(session, statement.id)
-    left = {line.id: credit.creditable(line.amount, credited.get(line.id, ZERO)) for line in recurring}
+    left = await queries.creditable_by_line(session, recurring)
     wanted = credit.spread(reckoned.amount, left, statement.currency)
     if not wanted:
         return None, ZERO

@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
-from pricing_service.domain.credit import CreditOrigin, DisputeState, creditable
+from pricing_service.domain.credit import CreditOrigin, DisputeState
 from pricing_service.domain.statement import NEXT, BillingMode, StatementAction, StatementState
 from pricing_service.schemas import statements as bodies
 from pricing_service.schemas.credits import DisputeRead
@@ -96,7 +96,9 @@ async def explain_line(session: AsyncSession, statement_id: UUID, line_id: UUID,
         disputes=disputes,
         credits=credits,
         remaining=MoneyModel.of(Money(EXACT.subtract(line.amount, credited), line.currency)),
-        can_be_disputed=_claimable(statement, line, disputes, credited),
+        can_be_disputed=_claimable(
+            statement, line, disputes, (await queries.creditable_by_line(session, [line]))[line.id]
+        ),
     )
 
 
@@ -126,12 +128,11 @@ async def _credits(session: AsyncSession, line: StatementLine) -> list[bodies.Cr
 
 
 def _claimable(
-    statement: Statement, line: StatementLine, disputes: Sequence[DisputeRead], credited: Decimal
+    statement: Statement, line: StatementLine, disputes: Sequence[DisputeRead], left: Decimal
 ) -> MoneyModel | None:
     mode = None if statement.mode is None else BillingMode(statement.mode)
     if mode is None or (StatementState(statement.state), StatementAction.DISPUTE) not in NEXT[mode]:
         return None
-    left = creditable(line.amount, credited)
     if not left or any(dispute.state is DisputeState.OPEN for dispute in disputes):
         return None
     return MoneyModel.of(Money(left, line.currency))

@@ -15,7 +15,7 @@ from sqlalchemy import update
 from pricing_service.tables import Statement
 from services.ids import uuid7
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import PER_SERVER, World, on_both_databases
+from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World, on_both_databases, usage
 
 pytestmark = pytest.mark.anyio
 D = Decimal
@@ -566,6 +566,31 @@ async def test_what_is_credited_of_a_closed_period_is_booked_in_the_open_one(
 
 
 @on_both_databases
+async def test_what_a_later_statement_took_back_is_not_credited_once_more(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World, consumer: httpx.AsyncClient
+) -> None:
+    await world.priced(finance, PER_SERVER)
+    subscription = await world.subscribed("2026-01-01")
+    first = await drafted(service, finance, world)
+    path = f"/v1/statements/{first['id']}"
+    (line,) = (await answered(await finance.post(f"{path}/issue")))["lines"]
+    wanted = {"statement_id": first["id"], "lines": [{"line_id": line["id"], "amount": "20.00"}], "reason": "x"}
+    await answered(await finance.post("/v1/credit-notes", json=wanted), 201)
+    await world.subscription_ended(subscription, demand=None)  # long ago, as is told only now
+    second = await drafted(service, finance, world)
+    assert [each["amount"] for each in second["lines"]] == ["-120.00"]
+    why = await answered(await consumer.get(f"{path}/lines/{line['id']}/explanation"))
+    assert (why["remaining"], why["can_be_disputed"]) == (usd("100.00"), usd("100.00"))
+    await answered(await finance.post(f"/v1/statements/{second['id']}/issue"))
+    why = await answered(await consumer.get(f"{path}/lines/{line['id']}/explanation"))
+    assert (why["remaining"], why["can_be_disputed"]) == (usd("100.00"), None)
+    await refused(await finance.post("/v1/credit-notes", json=wanted), 409, "credit-exceeds-line", "/lines/0/amount")
+    claim = {"claimed": usd("1.00"), "reason": "x"}
+    disputes = f"{path}/lines/{line['id']}/disputes"
+    await refused(await consumer.post(disputes, json=claim), 422, "claim-not-possible", "/claimed")
+
+
+@on_both_databases
 async def test_credits_at_the_same_time_never_exceed_the_line(
     service: ServiceHarness, finance: httpx.AsyncClient, world: World, consumer: httpx.AsyncClient
 ) -> None:
@@ -593,3 +618,34 @@ async def test_credits_at_the_same_time_never_exceed_the_line(
     )
     assert sorted(answer.status_code for answer in resolved) == [200, 409, 409]
     assert (await answered(await finance.get(path)))["owed"] == usd("60.55")
+
+
+async def test_adjustments_are_told_apart_in_explanations_and_quarters(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, BACKUP, PER_HOUR)
+    subscription = await world.subscribed("2026-10-01")
+    october = await drafted(service, finance, world, "2026-10")
+    await answered(await finance.post(f"/v1/statements/{october['id']}/issue"))
+    await answered(await finance.post("/v1/periods/2026-10/close", json={}))
+    async with service.client(roles=["integration"]) as meter:
+        batch = {"content-type": "application/cloudevents-batch+json"}
+        late = await meter.post("/v1/usage", json=[usage(subscription, "1", "4", day="2026-10-05")], headers=batch)
+        assert late.json()["items"][0]["outcome"] == "accepted", late.text
+    november = await drafted(service, finance, world)
+    statement = await answered(await finance.post(f"/v1/statements/{november['id']}/issue"))
+    assert [(line["charge"], line["adjusts_period"], line["amount"]) for line in statement["lines"]] == [
+        ("backup", None, "50.55"),
+        ("burst", "2026-10", "4.00"),
+    ]
+    why = await answered(await finance.get(f"/v1/statements/{november['id']}/explanation"))
+    assert [(part["text"], part["amount"]) for part in why["parts"]] == [
+        ("Backup", "50.55"),
+        ("Burst compute, adjusting 2026-10", "4.00"),
+    ]
+    line = statement["lines"][1]["id"]
+    wanted = {"statement_id": november["id"], "lines": [{"line_id": line, "amount": "1.50"}], "reason": "x"}
+    await answered(await finance.post("/v1/credit-notes", json=wanted), 201)
+    quarter = await answered(await finance.get(f"/v1/business-units/{world.unit}/quarterly-statements/2026-Q4"))
+    sums = [(row["charge"], row["charges"], row["adjustments"], row["credits"], row["net"]) for row in quarter["items"]]
+    assert sums == [("backup", "101.10", "0", "0", "101.10"), ("burst", "0", "4.00", "1.50", "2.50")]

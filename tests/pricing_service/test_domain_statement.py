@@ -96,7 +96,7 @@ def test_credits_never_exceed_the_line_and_what_is_left_is_owed(
     credited = dict.fromkeys(lines, ZERO)
     for index, amount in shares:
         line = LINES[index % len(lines)]
-        left = {line: credit.creditable(lines[line], credited[line])}
+        left = {line: credit.creditable(lines[line], credited[line], charged=lines[line], given_back=credited[line])}
         try:
             credit.check_credits({line: amount}, left, "USD", pointers={line: "/lines/0/amount"})
         except credit.CreditExceedsLine as refusal:
@@ -112,6 +112,13 @@ def test_credits_never_exceed_the_line_and_what_is_left_is_owed(
     assert (owed(BillingMode.SHOWBACK, total, given_back), owed(None, total, ZERO)) == (ZERO, None)
 
 
+def test_what_a_later_statement_took_back_is_not_given_back_once_more() -> None:
+    assert credit.creditable(D(120), ZERO, charged=D(90), given_back=ZERO) == 90
+    assert credit.creditable(D(120), D(50), charged=D(90), given_back=D(50)) == 40
+    assert credit.creditable(D(120), ZERO, charged=D(-1), given_back=ZERO) == 0
+    assert credit.creditable(D(120), ZERO, charged=D(150), given_back=D(30)) == 120
+
+
 def test_what_cannot_be_credited() -> None:
     line = LINES[0]
     for amount, left, message in (
@@ -122,10 +129,9 @@ def test_what_cannot_be_credited() -> None:
         with pytest.raises(credit.CreditNotPossible, match=message):
             credit.check_credits({line: amount}, {line: left}, "USD", pointers={line: "/lines/0/amount"})
     credit.check_credits({line: D("1.000")}, {line: D(5)}, "USD", pointers={line: "/lines/0/amount"})
-    with pytest.raises(credit.CreditExceedsLine, match="more than the 0 USD that is left"):  # a line below zero
-        credit.check_credits(
-            {line: D(1)}, {line: credit.creditable(D("-5"), ZERO)}, "USD", pointers={line: "/lines/0/amount"}
-        )
+    below_zero = credit.creditable(D("-5"), ZERO, charged=D(1), given_back=ZERO)
+    with pytest.raises(credit.CreditExceedsLine, match="more than the 0 USD that is left"):
+        credit.check_credits({line: D(1)}, {line: below_zero}, "USD", pointers={line: "/lines/0/amount"})
     with pytest.raises(credit.StatementNotCreditable, match="draft"):
         credit.check_statement(StatementState.DRAFT)
     for state in set(StatementState) - {StatementState.DRAFT}:
