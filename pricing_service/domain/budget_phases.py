@@ -103,7 +103,9 @@ def phase_amounts(
             return amounts
 
 
-def given_phases(periods: Sequence[Period], given: Sequence[tuple[str, Decimal]]) -> dict[int, Decimal]:
+def given_phases(
+    periods: Sequence[Period], given: Sequence[tuple[str, Decimal]], *, pointer: str = "/phases/{}/period"
+) -> dict[int, Decimal]:
     """Amounts by period number from amounts by name. Raises PhasesWrong for a period named twice or not of the year."""
     numbers = {period.name: period.number for period in periods}
     faults: list[Fault] = []
@@ -111,9 +113,9 @@ def given_phases(periods: Sequence[Period], given: Sequence[tuple[str, Decimal]]
     for index, (name, amount) in enumerate(given):
         number = numbers.get(name)
         if number is None:
-            faults.append(Fault(f"/phases/{index}/period", f"is no period of fiscal year {periods[0].fiscal_year}"))
+            faults.append(Fault(pointer.format(index), f"is no period of fiscal year {periods[0].fiscal_year}"))
         elif number in amounts:
-            faults.append(Fault(f"/phases/{index}/period", "stands twice"))
+            faults.append(Fault(pointer.format(index), "stands twice"))
         else:
             amounts[number] = amount
     if faults:

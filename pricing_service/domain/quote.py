@@ -14,7 +14,7 @@ lapsed quote acceptable.
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.errors import Conflict
+from services.errors import Conflict, Fault, Invalid
 
 VALIDITY = timedelta(days=30)
 
@@ -44,6 +44,12 @@ class QuoteNotSupersedable(Conflict): ...
 
 
 class QuoteNotReleasable(Conflict): ...
+
+
+class ValidityGivenTwice(Invalid): ...
+
+
+class ValidityInThePast(Invalid): ...
 
 
 def accept(state: QuoteState, *, valid_until: datetime, now: datetime) -> QuoteState:
@@ -96,6 +102,20 @@ def expire(state: QuoteState, *, valid_until: datetime, now: datetime) -> QuoteS
 def current(state: QuoteState, *, valid_until: datetime, now: datetime) -> QuoteState:
     """What the quote is at `now`, whether or not its timer has fired."""
     return QuoteState.EXPIRED if state is QuoteState.OPEN and now >= valid_until else state
+
+
+def validity(now: datetime, *, valid_until: datetime | None, valid_days: int | None) -> datetime:
+    """Until when a quote of `now` is valid. Raises ValidityGivenTwice and ValidityInThePast."""
+    if valid_until is not None and valid_days is not None:
+        raise ValidityGivenTwice(
+            "valid_until and valid_days say the same", faults=[Fault("/valid_days", "leave one of the two out")]
+        )
+    until = valid_until or now + (VALIDITY if valid_days is None else timedelta(days=valid_days))
+    if until <= now:
+        raise ValidityInThePast(
+            f"{until:%Y-%m-%dT%H:%M:%SZ} has passed", faults=[Fault("/valid_until", "must lie in the future")]
+        )
+    return until
 
 
 def number(year: int, count: int) -> str:

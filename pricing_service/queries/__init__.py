@@ -27,6 +27,7 @@ from pricing_service.queries.billing import (
     service_credited,
     unbooked_credit_notes,
 )
+from pricing_service.queries.budgets import charged_by_period, movements_of
 from pricing_service.queries.calendar import (
     closed_through,
     earliest_open,
@@ -49,6 +50,8 @@ from pricing_service.queries.costs import (
     latest_service_cost,
     matches,
     pooled_costs,
+    pools_behind,
+    service_cost_of,
 )
 from pricing_service.queries.exchange import exchange_rate
 from pricing_service.queries.metered import (
@@ -94,6 +97,7 @@ __all__ = [
     "chargeable",
     "chargeable_subscriptions",
     "chargeable_units",
+    "charged_by_period",
     "charges_of",
     "closed_through",
     "corrections_around",
@@ -129,6 +133,7 @@ __all__ = [
     "metered_days",
     "metered_quantities",
     "metered_windows",
+    "movements_of",
     "net_by_service",
     "next_arrival",
     "next_draft",
@@ -136,6 +141,7 @@ __all__ = [
     "planned_rate",
     "plans_of",
     "pooled_costs",
+    "pools_behind",
     "quarterly_charges",
     "quarterly_credits",
     "read_by",
@@ -143,6 +149,7 @@ __all__ = [
     "reporting_currency",
     "revenue_by_currency",
     "runs_on",
+    "service_cost_of",
     "service_credited",
     "snapshot_identities",
     "steps_of",

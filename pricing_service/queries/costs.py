@@ -13,6 +13,8 @@ from pricing_service.domain.cost_rules import FIELDS, Condition, is_other
 from pricing_service.domain.focus_columns import OTHERS
 from pricing_service.domain.periods import Period
 from pricing_service.tables import (
+    AllocationPool,
+    AllocationShare,
     CostRow,
     CostSnapshot,
     ServiceCost,
@@ -182,3 +184,25 @@ async def latest_service_cost(session: AsyncSession, service_id: UUID, period: P
     )
     found: ServiceCost | None = await session.scalar(query.limit(1))
     return found
+
+
+async def service_cost_of(session: AsyncSession, run_id: UUID, service_id: UUID) -> ServiceCost | None:
+    """What a service cost in an allocation run."""
+    found: ServiceCost | None = await session.scalar(
+        select(ServiceCost).where(ServiceCost.allocation_run_id == run_id, ServiceCost.service_id == service_id)
+    )
+    return found
+
+
+async def pools_behind(
+    session: AsyncSession, run_id: UUID, service_id: UUID
+) -> list[tuple[str, int, Decimal, Decimal]]:
+    """The pools of a run that a service shares: name, cost rows, amount, the service's share."""
+    same = (AllocationShare.run_id == AllocationPool.run_id) & (AllocationShare.pool == AllocationPool.name)
+    query = (
+        select(AllocationPool, AllocationShare.amount)
+        .join(AllocationShare, same)
+        .where(AllocationPool.run_id == run_id, AllocationShare.service_id == service_id)
+        .order_by(AllocationPool.position)
+    )
+    return [(pool.name, pool.cost_rows, pool.amount, share) for pool, share in await session.execute(query)]

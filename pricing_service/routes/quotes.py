@@ -1,4 +1,4 @@
-"""Quotes: read, accepted, withdrawn. They are issued when a demand is proposed."""
+"""Quotes: issued when a demand is proposed or an app asks; read, explained, accepted, withdrawn, released."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,9 +10,9 @@ from sqlalchemy import select
 from pricing_service.domain import quote as domain
 from pricing_service.domain.budget import BudgetExceeded
 from pricing_service.domain.quote import QuoteState
-from pricing_service.schemas.quotes import QuoteRead, QuoteWithdraw
+from pricing_service.schemas.quotes import QuoteCreate, QuoteExplanation, QuoteRead, QuoteWithdraw
 from pricing_service.tables import Quote
-from pricing_service.use_cases import quotes
+from pricing_service.use_cases import quote_requests, quotes
 from services.http import Api, Etag, IfMatch, Now, Page, Paging, ReadSession, WriteSession, paginate
 from services.http.problems import answer, describe
 from services.identity import Principal, Role, UnitScope, may
@@ -41,6 +41,25 @@ async def list_quotes(
         query = query.where(Quote.business_unit_id == business_unit_id)
     page = await paginate(session, query, Quote.id, paging)
     return Page[Any](items=[_as_of(quote, now) for quote in page.items], next_cursor=page.next_cursor)
+
+
+@router.post("/quotes", status_code=201, summary="Ask for a quote")
+async def request_quote(
+    body: QuoteCreate,
+    principal: Annotated[Principal, may(Role.CONSUMER, Role.DEMAND_LEADER, Role.FINANCE)],
+    units: UnitScope,
+    session: WriteSession,
+    now: Now,
+    etag: Etag,
+) -> QuoteRead:
+    """An offering and a quantity, priced by the plan in force, with or without a demand."""
+    return _as_of(etag(await quote_requests.request_quote(session, body, units=units, now=now)), now)
+
+
+@router.get("/quotes/{quote_id}/explanation", summary="Explain a quote")
+async def explain_quote(quote_id: UUID, principal: Reader, units: UnitScope, session: ReadSession) -> QuoteExplanation:
+    """Each line's parts, the plan version, the unit cost and its allocation run, and what it reserved."""
+    return await quote_requests.explain_quote(session, await quotes.quote_in_sight(session, quote_id, units))
 
 
 @router.get("/quotes/{quote_id}", summary="Read a quote")
@@ -82,6 +101,20 @@ async def withdraw_quote(
 ) -> Quote:
     """Takes an open quote back."""
     return etag(await quotes.withdraw_quote(session, quote_id, body.reason, units=units, if_match=if_match))
+
+
+@router.post("/quotes/{quote_id}/release", response_model=QuoteRead, summary="Release what a quote holds")
+async def release_quote(
+    quote_id: UUID,
+    principal: Annotated[Principal, may(Role.FINANCE)],
+    units: UnitScope,
+    session: WriteSession,
+    now: Now,
+    if_match: IfMatch,
+    etag: Etag,
+) -> Quote:
+    """For an accepted quote without a demand, which nothing else would end: its budgets get back what is left."""
+    return etag(await quotes.release_quote(session, quote_id, units=units, if_match=if_match, now=now))
 
 
 def _as_of(quote: Quote, now: datetime) -> QuoteRead:

@@ -127,3 +127,115 @@ class BudgetDetail(BudgetRead):
     """With its phases; each figure of the budget is their sum."""
 
     phases: list[PhaseRead]
+
+
+class BudgetAmend(Body):
+    """What changes, and why. What is left out stays. Closed periods keep their amounts."""
+
+    reason: Reason
+    amount: NotNegative | None = Field(
+        None, description="The year's new amount; the difference spreads evenly over the periods that are still to end"
+    )
+    phases: list[PhaseBody] = Field([], max_length=12, description="New amounts of these periods; the others stay")
+    hard: bool | None = None
+    control: Control | None = None
+    thresholds: Thresholds | None = None
+    year_end: YearEnd | None = None
+    carry_over_cap: NotNegative | None = Field(None, description="null takes the cap away")
+
+
+class BudgetTransferCreate(Body):
+    """Money that goes from one budget to another of the same fiscal year and currency."""
+
+    from_budget_id: UUID
+    to_budget_id: UUID
+    amount: MoneyModel = Field(description="More than 0")
+    periods: list[PeriodText] = Field(
+        [], max_length=12, description="It spreads evenly over these; by default over those that are still to end"
+    )
+    reason: Reason
+
+
+class TransferPart(Read):
+    period: str
+    amount: DecimalString
+
+
+class BudgetTransferRead(Read):
+    """`parts` add up to the amount."""
+
+    id: UUID
+    from_budget_id: UUID
+    to_budget_id: UUID
+    amount: DecimalString
+    currency: str
+    parts: list[TransferPart]
+    reason: str
+    created_at: datetime
+
+
+class FigurePart(Read):
+    """Movements of one figure in one period that have the same cause and the same thing behind them."""
+
+    cause: str
+    period: str
+    amount: DecimalString
+    charge: str | None = Field(description="recurring, one_off or usage")
+    quote_id: UUID | None
+    source_id: UUID | None = Field(description="The statement, credit note, transfer or other budget behind it")
+    reason: str | None
+    at: datetime
+    movements: int
+
+
+class FigureExplained(Read):
+    """`parts` and `not_shown` add up to `total`."""
+
+    total: DecimalString
+    parts: list[FigurePart] = Field(description="The first 500, the oldest first")
+    not_shown: DecimalString
+    parts_not_shown: int
+
+
+class BudgetExplanation(Read):
+    """Why each figure is what it is. `formula`: available = amount − reserved − actual."""
+
+    budget_id: UUID
+    currency: str
+    period: str | None
+    available: DecimalString
+    formula: str
+    amount: FigureExplained
+    reserved: FigureExplained
+    actual: FigureExplained
+    memo: FigureExplained
+
+
+class ForecastPart(Read):
+    """expected = actual + reserved + usage + unreserved; `left` = amount − expected."""
+
+    actual: DecimalString = Field(description="Charged by now")
+    reserved: DecimalString = Field(description="Held for accepted quotes and not charged yet")
+    usage: DecimalString = Field(description="Usage that is still to be charged, at the run rate")
+    unreserved: DecimalString = Field(description="Recurring charges beyond any reservation, at the run rate")
+    expected: DecimalString
+    amount: DecimalString
+    left: DecimalString
+
+
+class PeriodForecastRead(ForecastPart):
+    period: str
+
+
+class BudgetForecast(Read):
+    """What the budget will come to by the end of the present period and of the year; each is the sum of its periods."""
+
+    budget_id: UUID
+    currency: str
+    as_of: datetime
+    observed: list[str] = Field(description="The charged, complete periods that the run rates are the mean of")
+    usage_rate: DecimalString = Field(description="Usage per period")
+    unreserved_rate: DecimalString = Field(description="Recurring charges beyond any reservation, per period")
+    to_period_end: ForecastPart
+    to_year_end: ForecastPart
+    periods: list[PeriodForecastRead]

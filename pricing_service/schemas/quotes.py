@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pricing_service.domain.quote import QuoteState
 from pricing_service.schemas.numbers import Instant, Quantity
+from pricing_service.schemas.prices import PartRead
 from services.http import Body, DecimalString, MoneyModel, Read
 
 
@@ -83,3 +84,47 @@ class QuoteRead(Read):
 
 class QuoteWithdraw(Body):
     reason: str = Field(min_length=1, max_length=500)
+
+
+class QuoteLineExplained(QuoteLineRead):
+    parts: list[PartRead] = Field(description="They add up to the amount; empty on a quote that is older than they are")
+    plan_charge: dict[str, Any] | None
+
+
+class QuotePool(Read):
+    name: str
+    cost_rows: int
+    amount: DecimalString = Field(description="Of the pool, before it is shared")
+    share: DecimalString = Field(description="What of it the service carries")
+
+
+class QuoteReserved(Read):
+    """What the quote holds, or held, of a budget in one period."""
+
+    budget_id: UUID
+    period: str
+    charge: str
+    amount: DecimalString
+    left: DecimalString
+
+
+class QuoteExplanation(Read):
+    """Why the quote says what it says: the plan version, and the cost that was known when it was issued."""
+
+    quote_id: UUID
+    number: str
+    total: MoneyModel
+    one_off_total: MoneyModel
+    lines: list[QuoteLineExplained]
+    price_plan_id: UUID
+    plan_version: int
+    plan_effective_from: datetime
+    service_id: UUID | None
+    allocation_run_id: UUID | None
+    period: str | None = Field(description="The billing period of that cost")
+    service_cost: MoneyModel | None
+    unit_cost: DecimalString | None
+    pools: list[QuotePool]
+    ledger_rows: int
+    ledger_total: MoneyModel | None
+    reserved: list[QuoteReserved]

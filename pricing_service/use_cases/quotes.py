@@ -32,7 +32,7 @@ from services.identity import Units
 from services.money import Money, exact_total, exponent
 
 _LIVE = frozenset({QuoteState.OPEN, QuoteState.ACCEPTED})
-_OVER = frozenset({"rejected", "withdrawn", "cancelled"})  # a demand that will not happen any more, in demand's words
+OVER = frozenset({"rejected", "withdrawn", "cancelled"})  # a demand that will not happen any more, in demand's words
 
 
 class DemandWithoutOption(Invalid): ...
@@ -74,7 +74,7 @@ async def quote_proposal(session: AsyncSession, proposal: Proposal, *, now: date
     assert proposal.demand_id is not None and proposal.sequence is not None
     if proposal.offering_id is None or proposal.quantity is None or proposal.quantity <= 0:
         raise DemandWithoutOption(f"demand {proposal.demand_id} names no offering, or no quantity above 0")
-    earlier = await _quotes_of(session, proposal.demand_id)
+    earlier = await quotes_of(session, proposal.demand_id)
     heard = await session.get(KnownDemand, proposal.demand_id)
     quoted = [quote.proposal_sequence for quote in earlier if quote.proposal_sequence is not None]
     newest = max([0 if heard is None else heard.sequence, *quoted])
@@ -148,7 +148,7 @@ async def _supersede(session: AsyncSession, quote: Quote, *, now: datetime) -> N
             f"quote {quote.number} of demand {quote.demand_id} is accepted already, and {refusal.detail}"
         ) from refusal
     await end(session, quote, now=now)
-    _close(session, quote, withdrawn, "the demand was proposed anew", QuoteWithdrawn)
+    close(session, quote, withdrawn, "the demand was proposed anew")
 
 
 async def _plan_in_force(
@@ -226,15 +226,15 @@ async def withdraw_quote(
     """Take an open quote back. Raises QuoteNotWithdrawable."""
     quote = await quote_in_sight(session, quote_id, units)
     check_version(quote, if_match)
-    _close(session, quote, domain.withdraw(QuoteState(quote.state)), reason, QuoteWithdrawn)
+    close(session, quote, domain.withdraw(QuoteState(quote.state)), reason)
     return quote
 
 
 async def close_quotes_of_demand(session: AsyncSession, demand_id: UUID, reason: str, *, now: datetime) -> None:
     """The demand will not happen: an open quote is withdrawn, an accepted one gives its reservation back."""
-    for quote in await _quotes_of(session, demand_id):
+    for quote in await quotes_of(session, demand_id):
         if quote.state == QuoteState.OPEN:
-            _close(session, quote, domain.withdraw(QuoteState.OPEN), reason, QuoteWithdrawn)
+            close(session, quote, domain.withdraw(QuoteState.OPEN), reason)
         elif quote.state == QuoteState.ACCEPTED:
             await end(session, quote, now=now)
 
@@ -246,7 +246,7 @@ async def release_ended(session: AsyncSession, demand_id: UUID, *, now: datetime
     """
     if await queries.runs_on(session, demand_id):
         return
-    for quote in await _quotes_of(session, demand_id):
+    for quote in await quotes_of(session, demand_id):
         if quote.state == QuoteState.ACCEPTED:
             await end(session, quote, now=now)
 
@@ -274,7 +274,7 @@ async def end(session: AsyncSession, quote: Quote, *, now: datetime) -> None:
 
 async def _is_over(session: AsyncSession, demand_id: UUID) -> bool:
     demand = await session.get(KnownDemand, demand_id)
-    if demand is not None and demand.state in _OVER:
+    if demand is not None and demand.state in OVER:
         return True
     return await queries.is_subscribed(session, demand_id) and not await queries.runs_on(session, demand_id)
 
@@ -285,7 +285,7 @@ async def lapse_quote(session: AsyncSession, payload: dict[str, Any], now: datet
     quote = await session.get_one(Quote, UUID(payload["quote_id"]))
     if quote.state == QuoteState.OPEN:
         state = domain.expire(QuoteState.OPEN, valid_until=quote.valid_until, now=now)
-        _close(session, quote, state, "nobody accepted it in time", QuoteExpired)
+        close(session, quote, state, "nobody accepted it in time", QuoteExpired)
 
 
 async def quote_in_sight(session: AsyncSession, quote_id: UUID, units: Units, *, lock: bool = False) -> Quote:
@@ -296,19 +296,19 @@ async def quote_in_sight(session: AsyncSession, quote_id: UUID, units: Units, *,
     return quote
 
 
-def _close(
+def close(
     session: AsyncSession,
     quote: Quote,
     state: QuoteState,
     reason: str,
-    event: type[QuoteWithdrawn] | type[QuoteExpired],
+    event: type[QuoteWithdrawn] | type[QuoteExpired] = QuoteWithdrawn,
 ) -> None:
     quote.state = state
     quote.closed_reason = reason
     record(session, quote, event)
 
 
-async def _quotes_of(session: AsyncSession, demand_id: UUID) -> list[Quote]:
+async def quotes_of(session: AsyncSession, demand_id: UUID) -> list[Quote]:
     return list(await session.scalars(select(Quote).where(Quote.demand_id == demand_id).order_by(Quote.id)))
 
 

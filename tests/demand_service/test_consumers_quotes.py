@@ -280,3 +280,9 @@ async def test_a_rebuild_brings_the_projections_back_and_acts_on_nothing(world: 
     assert await rebuild(runtime.database, handlers, topics, runtime.event_log, lambda applied: None) == 3
     assert await world.demand(demand_id) == before and await world.told() == told
     assert done(await world.consumer.get("/v1/orders"))["items"] != []
+
+
+async def test_a_quote_without_a_demand_is_no_concern_of_ours(world: World) -> None:
+    for sequence, fact in enumerate(("issued", "accepted"), 1):
+        await world.quote(fact, None, sequence=sequence)
+    assert await world.dead_letters() == []

@@ -123,7 +123,7 @@ class World:
     async def quote(
         self,
         fact: str,
-        demand_id: str,
+        demand_id: str | None,
         *,
         quote_id: UUID | None = None,
         sequence: int = 1,

@@ -11,6 +11,7 @@ from pricing_service.tables import KnownOffering, KnownSubscription, UsageEvent
 from services.clock import utc_now
 from services.db.chassis_tables import DeadLetter
 from services.events import consumers as chassis
+from services.ids import uuid7
 from services.testing import ServiceHarness
 from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World, on_both_databases
 
@@ -231,3 +232,47 @@ async def test_usage_from_its_topic(service: ServiceHarness, finance: httpx.Asyn
         assert (event.meter, str(event.quantity)) == ("vm-hours", "2.5")
         assert (await session.get_one(KnownSubscription, subscription)).business_unit_id == world.unit
     assert await dead_letters(service) == ["MeterUnknown: meter 'typo' has no price in the offering's plan"]
+
+
+async def test_a_proposal_that_is_replayed_late_supersedes_nothing(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER)
+    demand = await world.propose(sequence=3)
+    budget = await accepted(finance, world, demand)
+    held = await reserved(finance, budget)
+    await world.propose(
+        demand=demand, quantity="9", sequence=2
+    )  # was a dead letter, and is older than the accepted one
+    await world.propose(demand=demand, sequence=3)  # the same fact, told again under another id
+    (quote,) = (await finance.get(f"/v1/quotes?demand_id={demand}")).json()["items"]
+    assert (quote["state"], quote["quantity"], await reserved(finance, budget)) == ("accepted", "4", held)
+    (reason,) = await dead_letters(service)
+    assert reason == f"ProposalOutdated: demand {demand} proposed this at 2, but has been heard of at 3 since"
+    ended = uuid7()
+    await world.demand_ended(ended, "rejected")
+    await world.propose(demand=ended, sequence=1)
+    assert (await finance.get(f"/v1/quotes?demand_id={ended}")).json()["items"] == []
+    await world.propose(demand=demand, quantity="5", sequence=4)  # newer: it crossed the acceptance
+    assert await reserved(finance, budget) == 0
+
+
+async def test_nothing_is_reserved_for_a_subscription_that_is_over(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER)
+    demand = await world.propose()
+    early = await world.subscribed("2026-01-01", demand=demand)
+    await world.subscription_ended(early, demand=demand)
+    (quote,) = (await finance.get(f"/v1/quotes?demand_id={demand}")).json()["items"]
+    refused = await finance.post(f"/v1/quotes/{quote['id']}/accept")
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:itaas:problem:quote-not-acceptable")
+
+    two = await world.propose()
+    budget = await accepted(finance, world, two)
+    held = await reserved(finance, budget)
+    first, second = [await world.subscribed("2026-01-01", demand=two) for _ in range(2)]
+    await world.subscription_ended(first, demand=two)
+    assert await reserved(finance, budget) == held > 0  # the other one goes on
+    await world.subscription_ended(second, demand=two)
+    assert await reserved(finance, budget) == 0
