@@ -1,12 +1,14 @@
 """What issued statements and credit notes do to budgets.
 
-A chargeback uses the reservation of its own demand (without one: of its business unit and offering), in its own
-period; what is due once uses it in whatever period it is held. What exceeds it, and all usage, is actual without a
-reservation. Showback is memo: it is shown, and counts against nothing. A credit note lowers the actual where the
-demand's charges were counted; what it restores is available to everybody, not reserved again.
+A line counts in the period that it is for: what is billed in advance in a later one than its statement's, maybe in
+the next year's budget. A chargeback uses the reservation of its own demand (without one: of its business unit and
+offering) in that period; what is due once uses it in whatever period it is held. What exceeds it, what comes late for
+an earlier period, and all usage, is actual without a reservation. Showback is memo: it is shown, and counts against
+nothing. A credit note lowers the actual where the demand's charges were counted; what it restores is available to
+everybody, not reserved again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -29,6 +31,10 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class _Group:
+    """Lines that a budget cannot tell apart. `period` is where they count; `late` is what adjusts an earlier one."""
+
+    period: Period
+    late: bool
     demand_id: UUID | None
     offering_id: UUID
     service_id: UUID
@@ -39,49 +45,58 @@ async def spend(
     session: AsyncSession, statement: Statement, lines: Sequence[StatementLine], *, memo: bool = False
 ) -> None:
     """Count an issued statement: as actual, from its own reservations first; as memo where it is showback."""
-    period = (await queries.fiscal_calendar(session)).parse(statement.period)
-    conditions = [*of_unit(statement.business_unit_id, statement.currency), Budget.fiscal_year == period.fiscal_year]
+    by_group = await _groups(session, statement, lines)
+    years = {group.period.fiscal_year for group in by_group}
+    conditions = [*of_unit(statement.business_unit_id, statement.currency), Budget.fiscal_year.in_(years)]
     budgets = {budget.id: budget for budget in await locked(session, *conditions)}
     if not budgets:
         return
-    by_group: dict[_Group, list[Decimal]] = {}
-    for line in lines:
-        group = _Group(line.demand_id, line.offering_id, line.service_id, ChargeKind.of(line.recurring))
-        by_group.setdefault(group, []).append(line.amount)
-    held = await _held(session, budgets, period)
+    held = await _held(session, budgets, {group.period.number for group in by_group})
     movements: dict[UUID, list[Movement]] = {}
-    for group, amounts in by_group.items():
-        amount = exact_total(amounts)
-        mine = held.get(_owner(group.demand_id, group.offering_id), [])
-        budget = budgets[mine[0].budget_id] if mine else most_specific(budgets.values(), group.service_id)
+    for group, amount in by_group.items():
+        of_year = {id_: budget for id_, budget in budgets.items() if budget.fiscal_year == group.period.fiscal_year}
+        mine = [each for each in held.get(_owner(group.demand_id, group.offering_id), []) if each.budget_id in of_year]
+        # What is due once may have moved to another budget than what recurs, at a year's end.
+        first = next((each for each in mine if each.charge == group.charge), mine[0] if mine else None)
+        budget = most_specific(of_year.values(), group.service_id) if first is None else of_year[first.budget_id]
         if budget is None:
             continue
-        figure = Figure.MEMO if memo else Figure.ACTUAL
         into = movements.setdefault(budget.id, [])
-        into.append(
-            Movement(
-                period.number,
-                figure,
-                amount,
-                Cause.STATEMENT,
-                group.charge,
-                group.demand_id,
-                source_id=statement.id,
-            )
-        )
+        figure = Figure.MEMO if memo else Figure.ACTUAL
+        number, whose, source_id = group.period.number, group.demand_id, statement.id
+        into.append(Movement(number, figure, amount, Cause.STATEMENT, group.charge, whose, source_id=source_id))
         if not memo:
-            into += _use(mine, budget, group.charge, amount, statement.id)
+            into += _use([each for each in mine if each.budget_id == budget.id], group, amount, statement.id)
     for budget_id, moved in movements.items():
         post(session, budgets[budget_id], moved, thread=statement.correlation_id)
 
 
-def _use(
-    mine: Sequence[Reservation], budget: Budget, charge: ChargeKind, amount: Decimal, statement_id: UUID
-) -> list[Movement]:
+async def _groups(session: AsyncSession, statement: Statement, lines: Sequence[StatementLine]) -> dict[_Group, Decimal]:
+    """A line counts in the period that it is for, or in the earliest open one where that is closed by now."""
+    calendar = await queries.fiscal_calendar(session)
+    earliest = await queries.earliest_open(session, calendar, calendar.parse(statement.period))
+    amounts: dict[_Group, list[Decimal]] = {}
+    for line in lines:
+        period = max(earliest, calendar.parse(line.service_period))
+        group = _Group(
+            period,
+            line.service_period < period.name,
+            line.demand_id,
+            line.offering_id,
+            line.service_id,
+            ChargeKind.of(line.recurring),
+        )
+        amounts.setdefault(group, []).append(line.amount)
+    return {group: exact_total(of_group) for group, of_group in amounts.items()}
+
+
+def _use(mine: Sequence[Reservation], group: _Group, amount: Decimal, statement_id: UUID) -> list[Movement]:
+    """Take a charge out of its reservation: of its period, or of what is due once wherever it is held."""
     movements: list[Movement] = []
     for reservation in mine:
+        fits = group.charge is ChargeKind.ONE_OFF or (not group.late and reservation.number == group.period.number)
         used = min(amount, reservation.left)
-        if used > 0 and reservation.budget_id == budget.id and reservation.charge == charge:
+        if used > 0 and fits and reservation.charge == group.charge:
             movements.append(give_back(reservation, used, Cause.CHARGED, statement_id))
             amount = EXACT.subtract(amount, used)
     return movements
@@ -96,12 +111,12 @@ def _owner(demand_id: UUID | None, offering_id: UUID) -> _Owner:
 
 
 async def _held(
-    session: AsyncSession, budgets: Mapping[UUID, Budget], period: Period
+    session: AsyncSession, budgets: Mapping[UUID, Budget], numbers: Collection[int]
 ) -> dict[_Owner, list[Reservation]]:
-    """The period's reservations and those of what is due once, by owner; of a demand those of its newest quote."""
+    """The periods' reservations and those of what is due once, by owner; of a demand those of its newest quote."""
     query = select(Reservation).where(
         Reservation.budget_id.in_(budgets),
-        or_(Reservation.number == period.number, Reservation.charge == ChargeKind.ONE_OFF),
+        or_(Reservation.number.in_(numbers), Reservation.charge == ChargeKind.ONE_OFF),
     )
     order = query.order_by(Reservation.quote_id, Reservation.number).execution_options(populate_existing=True)
     held: dict[_Owner, list[Reservation]] = {}

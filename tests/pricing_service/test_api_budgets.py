@@ -172,6 +172,21 @@ async def test_showback_is_memo_and_uses_no_reservation(
     assert (D(shown["memo"]), D(shown["actual"]), D(shown["reserved"]), D(shown["available"])) == (120, 0, 240, 5760)
 
 
+async def test_what_is_billed_in_advance_counts_in_the_period_that_it_is_for(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER | {"timing": "in_advance"}, since=f"{PAST}-01-01")
+    this, following = await set_budget(finance, world, "6000"), await set_budget(finance, world, "2000", PAST + 1)
+    demand = await world.propose()
+    await accept_at(service, await quoted(finance, world, demand), f"{PAST}-11-15")
+    await world.subscribed(f"{PAST}-11-01", demand=demand)
+    for period in (f"{PAST}-11", f"{PAST}-12"):  # November bills December as well, December bills January
+        await issued(service, finance, world, period)
+    charged, later = await read(finance, this), await read(finance, following)
+    assert (phases(charged, "actual")[9:], phases(charged, "reserved")) == ([0, 120, 120], [0] * 12)
+    assert (phases(later, "actual"), phases(later, "reserved")) == ([120, *[0] * 11], [0, *[120] * 11])
+
+
 async def test_a_cost_counts_against_the_most_specific_budget_and_follows_its_reservation(
     service: ServiceHarness, finance: httpx.AsyncClient, world: World
 ) -> None:
