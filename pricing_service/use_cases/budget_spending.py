@@ -31,7 +31,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Lines that a budget cannot tell apart. `period` is where they count; `late` is what adjusts an earlier one."""
+    """Lines that a budget cannot tell apart. `period` is where they count, `late` where they are for an earlier one."""
 
     period: Period
     late: bool
