@@ -241,9 +241,7 @@ async def test_a_proposal_that_is_replayed_late_supersedes_nothing(
     demand = await world.propose(sequence=3)
     budget = await accepted(finance, world, demand)
     held = await reserved(finance, budget)
-    await world.propose(
-        demand=demand, quantity="9", sequence=2
-    )  # was a dead letter, and is older than the accepted one
+    await world.propose(demand=demand, quantity="9", sequence=2)  # a dead letter from before the acceptance
     await world.propose(demand=demand, sequence=3)  # the same fact, told again under another id
     (quote,) = (await finance.get(f"/v1/quotes?demand_id={demand}")).json()["items"]
     assert (quote["state"], quote["quantity"], await reserved(finance, budget)) == ("accepted", "4", held)
