@@ -88,6 +88,7 @@ def upgrade() -> None:
     op.execute("UPDATE cost_row SET billing_month = period")
     with op.batch_alter_table("cost_row") as batch:
         batch.alter_column("billing_month", existing_type=sa.String(), nullable=False)
+        batch.drop_index("ix_cost_row_period")
 
     with op.batch_alter_table("cost_snapshot") as batch:
         batch.add_column(sa.Column("billing_month", sa.String(), nullable=True))
@@ -114,6 +115,7 @@ def downgrade() -> None:
         batch.create_primary_key("pk_cost_snapshot", ["import_id", "period"])
         batch.create_unique_constraint("uq_cost_snapshot_source_period_number", ["source", "period", "number"])
     with op.batch_alter_table("cost_row") as batch:
+        batch.create_index("ix_cost_row_period", ["period", "import_id"])
         for name in ("origin", "billing_month", "other", *ROW_TEXTS, *ROW_DECIMALS):
             batch.drop_column(name)
     with op.batch_alter_table("cost_import") as batch:

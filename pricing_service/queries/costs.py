@@ -77,7 +77,7 @@ def in_force(period: str, *columns: Any) -> Select[Any]:
 
     Those of snapshots that nothing has superseded, but for ledger rows which a source details.
     """
-    return counting(*columns).where(CostRow.period == period, CostRow.cleared_by.is_(None))
+    return counting(*columns).where(CostSnapshot.period == period, CostRow.cleared_by.is_(None))
 
 
 SUMMED = ("cost", "recoverable_tax", "billed_cost", "effective_cost", "contracted_cost", "list_cost")
@@ -94,7 +94,7 @@ class CostQuestion:
     filters: tuple[ColumnElement[bool], ...] = ()
 
     def rows(self, *columns: Any) -> Select[Any]:
-        of_periods = (CostRow.period >= self.first, CostRow.period <= self.last)
+        of_periods = (CostSnapshot.period >= self.first, CostSnapshot.period <= self.last)
         return counting(*columns).where(*of_periods, CostRow.cleared_by.is_(None), *self.filters)
 
 

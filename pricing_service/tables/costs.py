@@ -122,8 +122,7 @@ class CostRow(Base):
     A row counts through the snapshot with its `import_id`, `billing_month` and `period`, unless it is cleared.
     """
 
-    __tablename__ = "cost_row"
-    __table_args__ = (Index("ix_cost_row_period", "period", "import_id"),)
+    __tablename__ = "cost_row"  # read by way of the snapshots, so that one index is enough: rows come by the million
 
     import_id: Mapped[UUID] = mapped_column(primary_key=True)
     line: Mapped[int] = mapped_column(BigInteger, primary_key=True)

@@ -41,7 +41,7 @@ async def clearing_of(session: AsyncSession, period: Period, account: str | None
             exact_sum(case((detail, CostRow.cost))),
             exact_sum(case((detail, CostRow.billed_cost))),
         )
-        .where(CostRow.period == period.name, CostRow.account.is_not(None))
+        .where(CostSnapshot.period == period.name, CostRow.account.is_not(None))
         .group_by(CostRow.account, CostRow.currency)
         .order_by(CostRow.account, CostRow.currency)
     )
