@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.domain.periods import Period
@@ -47,11 +47,14 @@ async def runs_on(session: AsyncSession, demand_id: UUID) -> bool:
     return await session.scalar(running.where(KnownSubscription.state != "ended").limit(1)) is not None
 
 
-async def chargeable_units(session: AsyncSession, period: Period, *, after: UUID | None, limit: int) -> list[UUID]:
-    """The next business units, in the order of their ids."""
+async def chargeable_units(
+    session: AsyncSession, period: Period, *, after: UUID | None, limit: int
+) -> list[tuple[UUID, int]]:
+    """The next business units, in the order of their ids, and how many subscriptions each has."""
     unit = KnownSubscription.business_unit_id
-    query = select(unit).where(chargeable(period)).distinct().order_by(unit).limit(limit)
-    return list(await session.scalars(query if after is None else query.where(unit > after)))
+    query = select(unit, func.count()).where(chargeable(period)).group_by(unit).order_by(unit).limit(limit)
+    found = await session.execute(query if after is None else query.where(unit > after))
+    return [(id_, subscriptions) for id_, subscriptions in found]
 
 
 async def chargeable_subscriptions(

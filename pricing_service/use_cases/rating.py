@@ -1,7 +1,8 @@
 """The rating run of a period: a resumable job that replaces the drafts of the business units, some at a time.
 
-Each chunk is one transaction, in which whole statements appear; resumed, the run goes on with the next units. It
-bills what had arrived when it began: what arrives meanwhile is in no figure of it, and waits for the next run.
+Usage is read for many units at once, since that takes it out of the database in one pass. Each chunk of them is one
+transaction, in which whole statements appear; resumed, the run goes on with the next units. It bills what had arrived
+when it began: what arrives meanwhile is in no figure of it, and waits for the next run.
 """
 
 from datetime import datetime
@@ -17,7 +18,7 @@ from pricing_service.domain.periods import Period
 from pricing_service.domain.statement import PeriodToCome
 from pricing_service.schemas.statements import RatingRunCreate
 from pricing_service.tables import KnownSubscription
-from pricing_service.use_cases.drafts import Drafted, draft_statements
+from pricing_service.use_cases.drafts import Drafted, Owing, draft_statements, read_owing
 from pricing_service.use_cases.periods import require_open
 from pricing_service.work import jobs
 from services.db.chassis_tables import Job
@@ -28,6 +29,7 @@ from services.money import exact_total
 from services.work import JobRun
 
 KEPT_UNPRICED = 200
+SUBSCRIPTIONS_A_READ = 5_000
 UNITS_A_CHUNK = 20
 _ATTEMPTS = 3
 
@@ -52,12 +54,14 @@ async def run_rating(run: JobRun) -> dict[str, Any]:
     so_far: dict[str, Any] = run.checkpoint or await _begun(run)
     while True:
         async with run.reading() as session:
-            after = None if so_far["unit"] is None else UUID(so_far["unit"])
-            units = await queries.chargeable_units(session, period, after=after, limit=UNITS_A_CHUNK)
+            units = await _next_units(session, period, so_far["unit"])
             total = await _units(session, period)
-        if not units:
-            break
-        so_far = await _draft_in_chunk(run, period, units, so_far, total)
+            if not units:
+                break
+            owing = await read_owing(session, period, units, so_far["cut"])
+        for start in range(0, len(units), UNITS_A_CHUNK):
+            chunk = units[start : start + UNITS_A_CHUNK]
+            so_far = await _draft_in_chunk(run, period, chunk, owing, so_far, total)
     totals = [{"amount": amount, "currency": currency} for currency, amount in sorted(so_far["totals"].items())]
     return {
         "period": str(period),
@@ -87,19 +91,32 @@ async def _begun(run: JobRun) -> dict[str, Any]:
     return begun
 
 
+async def _next_units(session: AsyncSession, period: Period, after: str | None) -> list[UUID]:
+    """As many as are read at once: at least one, and else no more than have SUBSCRIPTIONS_A_READ together."""
+    last = None if after is None else UUID(after)
+    units: list[UUID] = []
+    subscriptions = 0
+    for unit, count in await queries.chargeable_units(session, period, after=last, limit=SUBSCRIPTIONS_A_READ):
+        subscriptions += count
+        if units and subscriptions > SUBSCRIPTIONS_A_READ:
+            break
+        units.append(unit)
+    return units
+
+
 async def _units(session: AsyncSession, period: Period) -> int:
     units = func.count(KnownSubscription.business_unit_id.distinct())
     return await session.scalar(select(units).where(queries.chargeable(period))) or 0
 
 
 async def _draft_in_chunk(
-    run: JobRun, period: Period, units: list[UUID], so_far: dict[str, Any], total: int
+    run: JobRun, period: Period, units: list[UUID], owing: Owing, so_far: dict[str, Any], total: int
 ) -> dict[str, Any]:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             async with run.chunk() as session:
                 await require_open(session, period)
-                drafted = await draft_statements(session, period, units, so_far["cut"])
+                drafted = await draft_statements(session, period, units, owing)
                 progress = _added(so_far, units, drafted)
                 run.advance(done=progress["units"], total=max(total, progress["units"]), checkpoint=progress)
             return progress
