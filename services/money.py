@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
 from fractions import Fraction
+from math import lcm
 from typing import TypeVar
 
 from iso4217 import Currency
@@ -76,19 +77,20 @@ def largest_remainder(amount: Decimal, weights: Mapping[K, Decimal | Fraction], 
     first of them. Raises NothingToShareBy if the weights are empty, negative or sum to zero.
     """
     exact = {key: Fraction(weight) for key, weight in weights.items()}
-    total = sum(exact.values(), Fraction(0))
-    if total <= 0 or any(weight < 0 for weight in exact.values()):
+    if not any(exact.values()) or any(weight < 0 for weight in exact.values()):
         raise NothingToShareBy("weights must be non-negative and must not sum to zero")
+    scale = lcm(*(weight.denominator for weight in exact.values()))  # whole numbers are split without a gcd for each
+    whole = {key: weight.numerator * (scale // weight.denominator) for key, weight in exact.items()}
+    total = sum(whole.values())
     unit = Decimal(1).scaleb(-places)
     wide = Context(prec=120)
     units_total = int(amount.quantize(unit, rounding=ROUND_FLOOR, context=wide).scaleb(places, context=wide))
     rest = EXACT.subtract(amount, Decimal(units_total).scaleb(-places, context=wide))
-    ideal = {key: units_total * weight / total for key, weight in exact.items()}
-    floors = {key: share.numerator // share.denominator for key, share in ideal.items()}
-    left = units_total - sum(floors.values())
-    order = sorted(floors, key=lambda key: floors[key] - ideal[key])  # most negative first; sort is stable
+    ideal = {key: divmod(units_total * weight, total) for key, weight in whole.items()}
+    left = units_total - sum(floor for floor, _ in ideal.values())
+    order = sorted(ideal, key=lambda key: -ideal[key][1])  # the largest remainder first; sort is stable
     shares = {
-        key: Decimal(floors[key] + (1 if rank < left else 0)).scaleb(-places, context=wide)
+        key: Decimal(ideal[key][0] + (1 if rank < left else 0)).scaleb(-places, context=wide)
         for rank, key in enumerate(order)
     }
     if rest and order:

@@ -18,6 +18,7 @@ from pricing_service.tables import (
     CostImport,
     CostPool,
     CostSnapshot,
+    CostSource,
     ExchangeRate,
     FiscalCalendarRow,
     KnownService,
@@ -142,7 +143,7 @@ async def input_stamp(session: AsyncSession, period: Period, meters: Collection[
         .order_by(CostSnapshot.import_id, CostSnapshot.billing_month)
     )
     stamp: list[Any] = [tuple(tuple(row) for row in snapshots)]
-    for table in (CostPool, AllocationModel, FiscalCalendarRow, ExchangeRate, Meter):
+    for table in (CostPool, AllocationModel, CostSource, FiscalCalendarRow, ExchangeRate, Meter):
         stamp.append(await _grown(session, table.id, table.version))
     for dated in (ServiceVolume, AllocationStatistic, ServicePlan):
         stamp.append(await _grown(session, dated.id, dated.version, dated.period == period.name))

@@ -13,7 +13,6 @@ from pricing_service.schemas.cost_rules import CostRule
 from pricing_service.schemas.numbers import Name, PeriodText, Quantity
 from services.http import Body, DecimalString, Read
 
-# A colon parts the kind from the name in what flows are called.
 NodeName = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f]+$")]
 
 

@@ -255,7 +255,9 @@ class ExplainedSource(Read):
     rate: DecimalString
     rate_inverse: bool
     amount: DecimalString
-    href: str = Field(description="The rows of this import in this period")
+    href: str = Field(
+        description="What counts by now of the rows that the rules pick, before earlier pools take theirs"
+    )
 
 
 class ExplainedPool(Read):

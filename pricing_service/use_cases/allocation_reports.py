@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pricing_service import queries
 from pricing_service.domain.allocation import Basis, Method
 from pricing_service.schemas import allocation_runs as bodies
-from pricing_service.tables import AllocationFlow, AllocationModel, AllocationNode, AllocationRun, ServiceCost
+from pricing_service.tables import AllocationModel, AllocationNode, AllocationRun, ServiceCost
 from pricing_service.use_cases import allocation_runs
-from pricing_service.use_cases.allocation_rows import Rows, attributions, figures, stored_rows, unit_totals
+from pricing_service.use_cases.allocation_rows import FlowRow, Rows, attributions, figures, stored_rows, unit_totals
 from services.errors import Conflict, Fault, NotFound
 from services.http import MoneyModel, plain
 from services.money import EXACT, exact_total
@@ -155,7 +156,7 @@ def _must_be_explained(rows: Rows) -> None:
 async def explain(session: AsyncSession, run_id: UUID, service_id: UUID) -> bodies.AllocationExplanation:
     """A service's cost in a run, down to cost rows. Raises NotFound, RunNotExplained."""
     run = await stored_run(session, run_id)
-    rows = await stored_rows(session, run)
+    rows = await stored_rows(session, run, flows_to=service_id)
     _must_be_explained(rows)
     cost = next((one for one in rows.costs if one.service_id == service_id), None)
     if cost is None:
@@ -167,11 +168,17 @@ async def explain(session: AsyncSession, run_id: UUID, service_id: UUID) -> bodi
     return _Explainer(rows, cost, rules).read()
 
 
+def _rows_href(period: str, filters: list[tuple[str, str]]) -> str:
+    return "/v1/cost-rows?" + urlencode(
+        [("period", period), *(("filter", f"{name}={value}") for name, value in filters)]
+    )
+
+
 class _Explainer:
     def __init__(self, rows: Rows, cost: ServiceCost, rules: Mapping[str, Any]) -> None:
         self.rows, self.cost, self.rules = rows, cost, rules
         self.nodes = {node.key: node for node in rows.nodes}
-        self.into: dict[str, list[AllocationFlow]] = {}
+        self.into: dict[str, list[FlowRow]] = {}
         for flow in rows.flows:
             self.into.setdefault(flow.receiver, []).append(flow)
 
@@ -201,12 +208,12 @@ class _Explainer:
         )
 
     def _parts(self, receiver: str) -> list[bodies.ExplainedPart]:
-        by_giver: dict[str, list[AllocationFlow]] = {}
+        by_giver: dict[str, list[FlowRow]] = {}
         for flow in self.into.get(receiver, []):
             by_giver.setdefault(flow.giver, []).append(flow)
         return [self._part(self.nodes[giver], receiver, flows) for giver, flows in by_giver.items()]
 
-    def _part(self, giver: AllocationNode, receiver: str, flows: list[AllocationFlow]) -> bodies.ExplainedPart:
+    def _part(self, giver: AllocationNode, receiver: str, flows: list[FlowRow]) -> bodies.ExplainedPart:
         weights = {key: Decimal(weight) for key, weight in giver.weights.items()}
         total, weight = exact_total(list(weights.values())), weights.get(receiver)
         amount = exact_total([flow.amount for flow in flows])
@@ -270,14 +277,15 @@ class _Explainer:
                     {name: value for name, value in rule.items() if value is not None}
                     for rule in self.rules.get(pool.name, [])
                 ],
-                sources=self._sources(pool.position),
+                sources=self._sources(pool.position, self.rules.get(pool.name, [])),
             )
             for pool in self.rows.pools
             if pool.name in amounts
         ]
 
-    def _sources(self, position: int) -> list[bodies.ExplainedSource]:
+    def _sources(self, position: int, rules: list[dict[str, str]]) -> list[bodies.ExplainedSource]:
         period = self.rows.run.period
+        picked = [(rule.get("column") or f"tag:{rule['tag']}", rule["equals"]) for rule in rules]
         return [
             bodies.ExplainedSource(
                 import_id=source.import_id,
@@ -288,7 +296,7 @@ class _Explainer:
                 rate=source.rate,
                 rate_inverse=source.rate_inverse,
                 amount=source.amount,
-                href=f"/v1/cost-rows?period={period}&import_id={source.import_id}",
+                href=_rows_href(period, [("Source", source.source), ("BillingCurrency", source.currency), *picked]),
             )
             for source in self.rows.sources
             if source.position == position

@@ -3,18 +3,18 @@
 A what-if makes the same rows and shows them the same way, but nobody stores them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Table, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.domain.allocation import Consumed, Outcome, Shared, by_service
-from pricing_service.domain.allocation.quality import UNALLOCATED, Quality, quality_of
+from pricing_service.domain.allocation.quality import Quality, quality_of
 from pricing_service.domain.costing import COST_PLACES, input_hash, unit_cost
 from pricing_service.domain.prices.charge import to_places
 from pricing_service.schemas import allocation_runs as bodies
@@ -30,13 +30,26 @@ from pricing_service.tables import (
 )
 from pricing_service.use_cases.allocation_inputs import Inputs
 from services.clock import utc_now
+from services.db import exact_sum
 from services.http import MoneyModel, plain
 from services.ids import uuid7
 from services.money import exact_total
 
 ZERO, ONE = Decimal(0), Decimal(1)
 NO_POOL = -1
+FLOWS_A_STATEMENT = 5_000
+_INSERT_FLOWS = insert(cast(Table, AllocationFlow.__table__))  # of the table, not of the entity
 LARGEST_KEPT = 20_000  # characters; of a larger part of the inputs only the hash is kept with the run
+
+
+class FlowRow(NamedTuple):
+    """A row of allocation_flow: there are too many of them for entities."""
+
+    giver: str
+    receiver: str
+    pool: str
+    attribution: str
+    amount: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +59,27 @@ class Rows:
     shares: list[AllocationShare]
     sources: list[AllocationSource]
     nodes: list[AllocationNode]
-    flows: list[AllocationFlow]
+    flows: list[FlowRow]  # read back only where they are asked for
+    reached: list[tuple[str, str, Decimal]]  # what ended at services: pool, attribution, amount
     costs: list[ServiceCost]
     units: list[UnitCostShare]
 
-    def all(self) -> Iterable[Any]:
-        yield self.run
-        for part in (self.pools, self.shares, self.sources, self.nodes, self.flows, self.costs, self.units):
-            yield from part
+    async def keep(self, session: AsyncSession) -> None:
+        session.add(self.run)
+        for part in (self.pools, self.sources, self.nodes, self.costs, self.shares, self.units):
+            session.add_all(part)
+        await session.flush()
+        for start in range(0, len(self.flows), FLOWS_A_STATEMENT):
+            chunk = self.flows[start : start + FLOWS_A_STATEMENT]
+            await session.execute(_INSERT_FLOWS, [{"run_id": self.run.id, **flow._asdict()} for flow in chunk])
 
     def quality(self) -> Quality:
         """Per pool (None: rows that no pool takes), attribution → amount; they add up to the run's total."""
-        reached = [(f.pool, f.attribution, f.amount) for f in self.flows if f.receiver.startswith("service:")]
         totals: dict[str | None, Decimal] = {pool.name: pool.amount for pool in self.pools}
         unmatched = [source.amount for source in self.sources if source.position == NO_POOL]
         if unmatched:
             totals[None] = exact_total(unmatched)
-        return quality_of(totals, reached)
+        return quality_of(totals, self.reached)
 
 
 def rows_of(inputs: Inputs, outcome: Outcome, consumed: list[Consumed]) -> Rows:
@@ -86,6 +103,7 @@ def rows_of(inputs: Inputs, outcome: Outcome, consumed: list[Consumed]) -> Rows:
         inputs=_kept(inputs.document),
     )
     behind = {service: [name for name in names if service in shares[name]] for service in outcome.reached}
+    flows = _flows(outcome)
     reached = sorted({service for row in shares.values() for service in row})
     return Rows(
         run=run,
@@ -107,7 +125,8 @@ def rows_of(inputs: Inputs, outcome: Outcome, consumed: list[Consumed]) -> Rows:
             _node(run.id, len(outcome.nodes) + place, used.service, ZERO, outcome.of(used.service), None, used.shared)
             for place, used in enumerate(consumed)
         ],
-        flows=_flows(run.id, outcome),
+        flows=flows,
+        reached=[(f.pool, f.attribution, f.amount) for f in flows if f.receiver.startswith("service:")],
         costs=[
             _service_cost(run, inputs, service, outcome.of(service), sum(counts[name] for name in behind[service]))
             for service in reached
@@ -217,15 +236,13 @@ def _node(
     )
 
 
-def _flows(run_id: UUID, outcome: Outcome) -> list[AllocationFlow]:
+def _flows(outcome: Outcome) -> list[FlowRow]:
     """One per giver, receiver, pool and attribution; threads that met on the way are one from there on."""
     merged: dict[tuple[str, str, str, str], list[Decimal]] = {}
     for flow in outcome.flows:
         merged.setdefault((flow.giver, flow.receiver, flow.pool, flow.attribution.value), []).append(flow.amount)
     return [
-        AllocationFlow(
-            run_id=run_id, giver=giver, receiver=receiver, pool=pool, attribution=attribution, amount=exact_total(parts)
-        )
+        FlowRow(giver, receiver, pool, attribution, exact_total(parts))
         for (giver, receiver, pool, attribution), parts in merged.items()
     ]
 
@@ -248,7 +265,9 @@ def _service_cost(run: AllocationRun, inputs: Inputs, service: str, cost: Decima
     )
 
 
-async def stored_rows(session: AsyncSession, run: AllocationRun) -> Rows:
+async def stored_rows(session: AsyncSession, run: AllocationRun, *, flows_to: UUID | None = None) -> Rows:
+    """With the flows on the way to a service, where one is named."""
+
     async def of_run(table: Any, *order: Any) -> list[Any]:
         return list(await session.scalars(select(table).where(table.run_id == run.id).order_by(*order)))
 
@@ -261,10 +280,29 @@ async def stored_rows(session: AsyncSession, run: AllocationRun) -> Rows:
         shares=await of_run(AllocationShare, AllocationShare.pool, AllocationShare.service_id),
         sources=await of_run(AllocationSource, AllocationSource.position, AllocationSource.import_id),
         nodes=await of_run(AllocationNode, AllocationNode.position),
-        flows=await of_run(AllocationFlow, AllocationFlow.giver, AllocationFlow.receiver, AllocationFlow.pool),
+        flows=[] if flows_to is None else await _flows_to(session, run.id, flows_to),
+        reached=await _reached(session, run.id),
         costs=list(costs),
         units=await of_run(UnitCostShare, UnitCostShare.service_id, UnitCostShare.business_unit_id),
     )
+
+
+async def _reached(session: AsyncSession, run_id: UUID) -> list[tuple[str, str, Decimal]]:
+    keys = (AllocationFlow.pool, AllocationFlow.attribution)
+    query = select(*keys, exact_sum(AllocationFlow.amount)).where(
+        AllocationFlow.run_id == run_id, AllocationFlow.receiver.startswith("service:")
+    )
+    return [(pool, kind, amount) for pool, kind, amount in await session.execute(query.group_by(*keys).order_by(*keys))]
+
+
+async def _flows_to(session: AsyncSession, run_id: UUID, service_id: UUID) -> list[FlowRow]:
+    """Those to the service, and all among pools and towers."""
+    to = AllocationFlow.receiver
+    query = select(*(getattr(AllocationFlow, name) for name in FlowRow._fields)).where(
+        AllocationFlow.run_id == run_id, or_(to == f"service:{service_id}", to.not_like("service:%"))
+    )
+    ordered = query.order_by(AllocationFlow.giver, to, AllocationFlow.pool, AllocationFlow.attribution)
+    return [FlowRow(*row) for row in await session.execute(ordered)]
 
 
 def figures(rows: Rows) -> dict[str, Any]:
@@ -353,6 +391,3 @@ def attributions(amounts: Mapping[str, tuple[Decimal, Decimal | None]]) -> list[
         bodies.AttributionRead(attribution=name, amount=amount, share=share)
         for name, (amount, share) in amounts.items()
     ]
-
-
-__all__ = ["NO_POOL", "UNALLOCATED", "Rows", "attributions", "figures", "rows_of", "stored_rows", "unit_totals"]

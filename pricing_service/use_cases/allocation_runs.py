@@ -106,7 +106,7 @@ async def keep_run(session: AsyncSession, prepared: Prepared) -> AllocationRun:
     await require_open(session, inputs.period)
     if await queries.input_stamp(session, inputs.period, inputs.plan.layout.meters) != inputs.stamp:
         raise InputsChanged(f"costs or drivers of {inputs.period} changed while they were added up; send it again")
-    session.add_all(rows.all())
+    await rows.keep(session)
     for cost in rows.costs:
         if cost.unit_cost is not None and cost.volume is not None:
             await _publish(session, rows.run, cost, cost.unit_cost, cost.volume)
@@ -184,10 +184,10 @@ async def prepare_what_if(session: AsyncSession, body: bodies.WhatIf) -> Prepare
         _reweighed(pools, towers, change, f"/weights/{index}")
     layout = replace(layout, pools=tuple(pools), towers=tuple(towers))
     check(layout)
-    document = plan.document | {
-        "method": layout.method.value,
-        "changed_weights": [change.model_dump(mode="json", exclude_none=True) for change in body.weights],
-    }
+    document = plan.document | {"method": layout.method.value}
+    if body.weights:
+        changed = [change.model_dump(mode="json", exclude_none=True) for change in body.weights]
+        document = document | {"changed_weights": changed}
     changes = Changes(
         {change.service_id: change.volume for change in body.volumes},
         {statistic.name: statistic.figures for statistic in body.statistics},

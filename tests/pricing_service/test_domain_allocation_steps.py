@@ -191,7 +191,7 @@ IMPATIENT = (node("pool:w", WAITS, pool_p=1), node("pool:p", a=1))
 @pytest.mark.parametrize(
     ("layout", "refusal", "pointer"),
     [
-        (Layout(Method.STEP_DOWN, FEED, CIRCLE), CircularModel, "/drivers"),
+        (Layout(Method.STEP_DOWN, FEED, CIRCLE), CircularModel, "/towers"),
         (Layout(Method.DIRECT, (*FEED, node("pool:p", a=1)), CIRCLE), DuplicateName, "/pools/1/name"),
         (Layout(Method.DIRECT, FEED, (*CIRCLE, node("tower:p", a=1))), DuplicateName, "/towers/2/name"),
         (Layout(Method.DIRECT, FEED), UnknownReceiver, "/pools/0/receivers/0"),

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
+from math import lcm
 
 from services.errors import Fault, Invalid
 
-ONE = Fraction(1)
 _WIDE = Context(prec=120)
 Fractions = dict[str, Fraction]
 
@@ -65,50 +65,89 @@ def mark_closed_circles(
             reasons[name] = "it feeds only pools that feed each other, and no service"
 
 
-def absorbed(open_pools: Sequence[str], bases: Mapping[str, Fractions]) -> dict[str, Fractions]:
-    """For each open pool the fraction of its cost that ends at each receiver that is not an open pool.
+class Equations:
+    """Who holds what once givers that may feed each other have all given: x = b + Qᵀx, solved without rounding.
 
-    Gauss elimination: each pool is replaced, in the receivers of all others, by what it gives. A pool that
-    gives to itself is scaled by 1 / (1 − p). No division by zero: every open pool reaches an end.
+    `bases` are positive weights per giver; `open_givers` are those of them that reach somebody outside. With W the
+    weights among givers, V those outside and D their sums, all whole numbers after scaling, the fractions of a giver's
+    cost that end outside are (D − W)⁻¹V. Elimination is free of fractions (Bareiss, 1968): every division is exact, and
+    no pivot is zero, since D − W is a non-singular M-matrix.
     """
-    rows: dict[str, Fractions] = {}
-    for name in open_pools:
-        total = sum(bases[name].values(), Fraction(0))
-        rows[name] = {receiver: weight / total for receiver, weight in bases[name].items()}
-    for name in open_pools:
-        own = rows[name].pop(name, Fraction(0))
-        if own:
-            rows[name] = {receiver: fraction / (ONE - own) for receiver, fraction in rows[name].items()}
-        for other in open_pools:
-            if other != name and (through := rows[other].pop(name, Fraction(0))):
-                for receiver, fraction in rows[name].items():
-                    rows[other][receiver] = rows[other].get(receiver, Fraction(0)) + through * fraction
-    return rows
+
+    def __init__(self, open_givers: Sequence[str], bases: Mapping[str, Fractions]) -> None:
+        self._givers = list(open_givers)
+        self._weights = {giver: _whole(bases[giver]) for giver in self._givers}
+        self._sums = {giver: sum(self._weights[giver].values()) for giver in self._givers}
+        self._determinant, self._adjugate = self._inverted()
+
+    def _inverted(self) -> tuple[int, list[dict[int, int]]]:
+        """Determinant and adjugate of D − W; its rows without their zeros."""
+        place = {giver: index for index, giver in enumerate(self._givers)}
+        size = len(place)
+        if not any(receiver in place for weights in self._weights.values() for receiver in weights):
+            return 1, []  # nobody feeds another; `ends` and `gross` need no inverse
+        rows = [[0] * (2 * size) for _ in place]
+        for giver, index in place.items():
+            rows[index][index] = self._sums[giver]
+            rows[index][size + index] = 1
+            for receiver, weight in self._weights[giver].items():
+                if receiver in place:
+                    rows[index][place[receiver]] -= weight
+        before = 1
+        for step in range(size):
+            pivot_row, pivot = rows[step], rows[step][step]
+            for index, row in enumerate(rows):
+                if index != step:
+                    factor = row[step]
+                    rows[index] = [
+                        (pivot * one - factor * other) // before for one, other in zip(row, pivot_row, strict=True)
+                    ]
+            before = pivot
+        return before, [{at: value for at, value in enumerate(row[size:]) if value} for row in rows]
+
+    def ends(self) -> dict[str, Fractions]:
+        """Per giver the fraction of its cost that ends at each receiver that is not one of the givers."""
+        if not self._adjugate:
+            return {
+                giver: {receiver: Fraction(weight, self._sums[giver]) for receiver, weight in weights.items()}
+                for giver, weights in self._weights.items()
+            }
+        inside = set(self._givers)
+        outside = [
+            {receiver: weight for receiver, weight in self._weights[giver].items() if receiver not in inside}
+            for giver in self._givers
+        ]
+        found: dict[str, Fractions] = {}
+        for giver, row in zip(self._givers, self._adjugate, strict=True):
+            sums: dict[str, int] = {}
+            for at, factor in row.items():
+                for receiver, weight in outside[at].items():
+                    sums[receiver] = sums.get(receiver, 0) + factor * weight
+            found[giver] = {receiver: Fraction(total, self._determinant) for receiver, total in sums.items()}
+        return found
+
+    def gross(self, amounts: Mapping[str, Fraction]) -> dict[str, Fraction]:
+        """Own cost plus what was passed on, also of those in `amounts` that only receive."""
+        gross = dict(amounts)
+        if self._adjugate:
+            totals = dict.fromkeys(range(len(self._givers)), Fraction(0))
+            for giver, row in zip(self._givers, self._adjugate, strict=True):
+                for at, factor in row.items():
+                    totals[at] += amounts[giver] * factor
+            for at, giver in enumerate(self._givers):
+                gross[giver] = totals[at] * self._sums[giver] / self._determinant
+        open_ones = set(self._givers)
+        for giver in self._givers:
+            for receiver, weight in self._weights[giver].items():
+                if receiver in gross and receiver not in open_ones:
+                    gross[receiver] += gross[giver] * Fraction(weight, self._sums[giver])
+        return gross
 
 
-def gross(
-    amounts: Mapping[str, Fraction], bases: Mapping[str, Fractions], open_pools: Sequence[str]
-) -> dict[str, Fraction]:
-    """Own cost plus what was passed on: x = b + Qᵀx, by the same elimination over the transposed equations."""
-    names = list(amounts)
-    rows: dict[str, Fractions] = {name: {} for name in names}
-    for giver in open_pools:
-        total = sum(bases[giver].values(), Fraction(0))
-        for receiver, weight in bases[giver].items():
-            if receiver in rows:
-                rows[receiver][giver] = weight / total
-    own = dict(amounts)
-    for name in names:
-        loop = rows[name].pop(name, Fraction(0))
-        if loop:
-            rows[name] = {giver: fraction / (ONE - loop) for giver, fraction in rows[name].items()}
-            own[name] /= ONE - loop
-        for other in names:
-            if other != name and (through := rows[other].pop(name, Fraction(0))):
-                own[other] += through * own[name]
-                for giver, fraction in rows[name].items():
-                    rows[other][giver] = rows[other].get(giver, Fraction(0)) + through * fraction
-    return own
+def _whole(weights: Fractions) -> dict[str, int]:
+    """The same proportions in whole numbers."""
+    scale = lcm(*(weight.denominator for weight in weights.values()))
+    return {receiver: int(weight * scale) for receiver, weight in weights.items()}
 
 
 def trimmed(amount: Decimal, *, least: int) -> Decimal:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pricing_service.domain.allocation.drivers import DriverKind, DriverRule, Node
+from pricing_service.domain.allocation.equations import CircularModel
 from pricing_service.domain.allocation.methods import Method, UnknownPool, UnknownReceiver
 from pricing_service.domain.allocation.model import DuplicateName
 from pricing_service.domain.allocation.steps import blocks
@@ -127,8 +128,12 @@ def _check_order(layout: Layout, names: Mapping[str, str]) -> None:
 
 
 def _check_circles(layout: Layout) -> None:
-    for level in (layout.pools, layout.towers):
-        blocks(layout.method, level, layout.order)
+    for at, level in (("/pools", layout.pools), ("/towers", layout.towers)):
+        try:
+            blocks(layout.method, level, layout.order)
+        except CircularModel as refusal:
+            faults = [Fault(at, refusal.faults[0].message), Fault("/order", "name one, or use reciprocal")]
+            raise CircularModel(refusal.detail, faults=faults) from refusal
 
 
 def keys_of(names: Sequence[str], pools: Sequence[Node], towers: Sequence[Node]) -> tuple[str, ...]:

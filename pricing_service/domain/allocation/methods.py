@@ -2,7 +2,7 @@
 
     direct       a pool gives to services only
     step_down    pools in order, each gives to services and to the pools after it
-    reciprocal   pools give to services and to each other: x = b + Qᵀx, solved by elimination over fractions
+    reciprocal   pools give to services and to each other: x = b + Qᵀx, solved exactly (see `equations`)
 
 All three answer one question per pool: which fraction of its own cost ends at which service. The amounts
 then come from those fractions by the largest remainder, so every pool adds up. A pool without a usable
@@ -16,13 +16,11 @@ from enum import StrEnum
 from fractions import Fraction
 
 from pricing_service.domain.allocation.equations import (
-    ONE,
+    Equations,
     Fractions,
-    absorbed,
     derived_order,
     exponent_of,
     forward_only,
-    gross,
     mark_closed_circles,
     trimmed,
 )
@@ -75,8 +73,7 @@ def allocate(
                 reasons[name] = "its driver has weights only for pools that come before it"
     mark_closed_circles(names, services, bases, reasons)
     open_pools = [name for name in names if name not in reasons]
-    ends = absorbed(open_pools, bases)
-    return _amounts(pools, services, ends, reasons, bases, open_pools, places)
+    return _amounts(pools, services, Equations(open_pools, bases), reasons, places)
 
 
 def _check(names: Sequence[str], services: Sequence[str], drivers: Mapping[str, Driver]) -> None:
@@ -141,22 +138,20 @@ def _checked_order(order: Sequence[str], names: Sequence[str]) -> Sequence[str]:
 def _amounts(
     pools: Sequence[Pool],
     services: Sequence[str],
-    ends: Mapping[str, Fractions],
+    equations: Equations,
     reasons: Mapping[str, str],
-    bases: Mapping[str, Fractions],
-    open_pools: Sequence[str],
     places: int,
 ) -> Allocation:
     shares: dict[str, dict[str, Decimal]] = {}
+    ends = equations.ends()
     unallocated: list[Unallocated] = []
     for pool in pools:
-        fractions = ends.get(pool.name, {pool.name: ONE})
+        fractions = ends.get(pool.name, {pool.name: Fraction(1)})
         ranked = {r: fractions[r] for r in (*services, *reasons) if fractions.get(r)}  # ties go to the earlier one
         own = -exponent_of(pool.amount)
         parts = largest_remainder(pool.amount, ranked, places=max(places, own))
         split = {receiver: trimmed(amount, least=own) for receiver, amount in parts.items()}
         shares[pool.name] = {receiver: amount for receiver, amount in split.items() if receiver not in reasons}
         unallocated += [Unallocated(pool.name, r, split[r], reasons[r]) for r in reasons if r in split]
-    return Allocation(
-        shares, tuple(unallocated), gross({pool.name: Fraction(pool.amount) for pool in pools}, bases, open_pools)
-    )
+    own_costs = {pool.name: Fraction(pool.amount) for pool in pools}
+    return Allocation(shares, tuple(unallocated), equations.gross(own_costs))

@@ -24,16 +24,18 @@ from typing import NamedTuple
 
 from pricing_service.domain.allocation.drivers import Basis, DriverKind, Measures, Node, Shared, base_of
 from pricing_service.domain.allocation.equations import (
+    Equations,
     Fractions,
-    absorbed,
     derived_order,
     exponent_of,
-    gross,
     mark_closed_circles,
     trimmed,
 )
 from pricing_service.domain.allocation.methods import Method
+from services.errors import TooLarge
 from services.money import exact_total, largest_remainder
+
+MOST_FLOWS = 200_000  # all of a run are held in memory, and stored
 
 
 class Attribution(StrEnum):
@@ -46,6 +48,9 @@ class Attribution(StrEnum):
 
 
 _RANKED = list(Attribution)
+
+
+class TooManyFlows(TooLarge): ...
 
 
 class Thread(NamedTuple):
@@ -109,6 +114,12 @@ class _Ledger:
         held[thread] = exact_total([held[thread], amount]) if thread in held else amount
 
     def give(self, giver: str, fractions: Fractions, attribution: Attribution, places: int) -> None:
+        """Raises TooManyFlows."""
+        if len(self.flows) + len(self.held.get(giver, {})) * len(fractions) > MOST_FLOWS:
+            raise TooManyFlows(
+                f"following each pool's cost to each service takes more than {MOST_FLOWS} flows; "
+                "let fewer pools feed fewer towers and services"
+            )
         for thread, amount in self.held.pop(giver, {}).items():
             own = -exponent_of(amount)
             parts = largest_remainder(amount, fractions, places=max(places, own))
@@ -189,8 +200,8 @@ def _share_block(
         mark_closed_circles(list(bases), outside, bases, reasons)
     open_nodes = [key for key in bases if key not in reasons]
     entered = {key: ledger.total(key) for key in bases}
-    grosses = gross({key: Fraction(total) for key, total in entered.items()}, bases, open_nodes)
-    ends = absorbed(open_nodes, bases)
+    equations = Equations(open_nodes, bases)
+    grosses, ends = equations.gross({key: Fraction(total) for key, total in entered.items()}), equations.ends()
     weakest = _weakest(block, shared, bases, open_nodes, level)
     for key in open_nodes:
         ledger.give(key, dict(sorted(ends[key].items())), weakest[key], places)
