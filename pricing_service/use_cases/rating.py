@@ -5,6 +5,7 @@ transaction, in which whole statements appear; resumed, the run goes on with the
 when it began: what arrives meanwhile is in no figure of it, and waits for the next run.
 """
 
+import asyncio
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -32,6 +33,7 @@ KEPT_UNPRICED = 200
 SUBSCRIPTIONS_A_READ = 5_000
 UNITS_A_CHUNK = 20
 _ATTEMPTS = 3
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 async def start_rating(session: AsyncSession, body: RatingRunCreate, *, now: datetime) -> Job:
@@ -115,6 +117,9 @@ async def _draft_in_chunk(
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             async with run.chunk() as session:
+                # Runs of neighbouring periods must see each other's drafts: what one bills in advance, the other holds.
+                while not await run.claim(session, "rating-drafts"):
+                    await asyncio.sleep(_LOOK_AGAIN_SECONDS)
                 await require_open(session, period)
                 drafted = await draft_statements(session, period, units, owing)
                 progress = _added(so_far, units, drafted)

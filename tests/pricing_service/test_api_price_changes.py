@@ -8,7 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
+from pricing_service.tables import PriceChange
+from services.db.chassis_tables import Timer
 from services.ids import uuid7
 from services.testing import ServiceHarness
 from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World, focus_csv, imported, on_both_databases, usage
@@ -36,7 +39,11 @@ async def shadowed(service: ServiceHarness, client: httpx.AsyncClient, change: s
     return job.result
 
 
-async def effective(client: httpx.AsyncClient, path: str) -> dict[str, Any]:
+async def effective(service: ServiceHarness, client: httpx.AsyncClient, path: str, at: datetime) -> dict[str, Any]:
+    """The announced change once it counts: its instant, which a test cannot wait for, is put into the past."""
+    async with service.runtime.database.transaction() as session:
+        await session.execute(update(PriceChange).values(effective_from=at))
+        await session.execute(update(Timer).where(Timer.kind == "price-effective").values(due_at=at))
     async with asyncio.timeout(20):
         while (change := (await client.get(path)).json())["state"] != "effective":
             await asyncio.sleep(0.1)
@@ -53,7 +60,7 @@ async def test_a_price_is_shadow_priced_then_announced_then_effective(
     one = await world.subscribed("2026-01-01")
     await world.subscribed("2026-01-01", quantity="1", until="2026-02-01")  # ended long before
     await report(service, usage(one, "1", "20", day=f"{last_month}-05"))
-    change = (await drafted(finance, world, DEARER, PER_HOUR, effective_from=instant(seconds=3))).json()
+    change = (await drafted(finance, world, DEARER, PER_HOUR)).json()
     path = f"/v1/price-changes/{change['id']}"
     early = await finance.post(f"{path}/announce", json={"notice": "soon"})
     assert (early.status_code, early.json()["type"]) == (409, "urn:itaas:problem:not-shadow-priced")
@@ -80,7 +87,7 @@ async def test_a_price_is_shadow_priced_then_announced_then_effective(
     (told_of,) = await service.published("itaas.pricing.price.announced.v1")
     assert (told_of.subject, told_of.data["notice"]) == (str(world.offering), "Licences cost more.")
     assert told_of.data["business_unit_ids"] == [str(world.unit)]
-    plan = (await effective(finance, path))["price_plan_id"]
+    plan = (await effective(service, finance, path, now))["price_plan_id"]
     first, second = await service.published("itaas.pricing.price.changed.v1")
     assert (second.data["price_plan_id"], second.data["plan_version"]) == (plan, 2)
     assert first.sequence < told_of.sequence < second.sequence
@@ -96,9 +103,7 @@ async def test_who_stays_keeps_the_old_version_and_who_renews_moves(
     for subscription in (stayed, renewed):
         await told(service, world, subscription, 1, "activated", activated_at="2026-01-01T00:00:00Z")
     for existing, applies, subscriptions in (("stay", "never", 0), ("renewal", "at_renewal", 2)):
-        soon = datetime.now(UTC) + timedelta(seconds=3)
-        more = {"existing_subscriptions": existing, "effective_from": soon.isoformat()}
-        change = (await drafted(finance, world, DEARER, **more)).json()
+        change = (await drafted(finance, world, DEARER, existing_subscriptions=existing)).json()
         path = f"/v1/price-changes/{change['id']}"
         assert (await shadowed(service, finance, change["id"]))["subscriptions"] == subscriptions
         effects = (await finance.get(f"{path}/effects")).json()["items"]
@@ -106,7 +111,8 @@ async def test_who_stays_keeps_the_old_version_and_who_renews_moves(
             (applies, "120.00", "144.00")
         }
     await finance.post(f"{path}/announce", json={"notice": "At renewal."}, headers={"If-Match": "*"})
-    await effective(finance, path)
+    soon = datetime.now(UTC)
+    await effective(service, finance, path, soon)
     renewal = {"activated_at": "2026-01-01T00:00:00Z", "effective_at": (soon + timedelta(seconds=1)).isoformat()}
     await told(service, world, renewed, 2, "renewed", **renewal)
     await rate(service, finance, f"{soon:%Y-%m}")

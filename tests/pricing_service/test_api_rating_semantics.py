@@ -9,8 +9,8 @@ import pytest
 
 from services.ids import uuid7
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import PER_SERVER, World, on_both_databases
-from tests.pricing_service.test_api_statements import explained, rate
+from tests.pricing_service.samples import PER_SERVER, World, on_both_databases, usage
+from tests.pricing_service.test_api_statements import explained, rate, report
 
 pytestmark = pytest.mark.anyio
 Line = tuple[str, str, str, str]
@@ -189,3 +189,30 @@ async def test_a_change_that_is_told_after_its_period_closed_is_adjusted_in_the_
     (october,) = await statements_of(finance, world, "2026-10")
     assert lines(october) == [("2026-09", "01", "server", "-60.00")]
     await explained(finance, october)
+
+
+async def test_a_matrix_prices_usage_by_what_its_meter_groups_by(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    meter = {"key": "calls", "name": "Calls", "unit": "each", "aggregation": "sum", "event_type": "app.call"}
+    declared = await finance.post(
+        "/v1/meters", json=meter | {"value_path": "$.count", "group_by": {"region": "$.region"}}
+    )
+    assert declared.status_code == 201, declared.text
+    calls = {"key": "calls", "name": "Calls", "recurring": "usage", "meter": "calls", "model": "matrix"}
+    rows = [{"values": {"region": "eu"}, "unit_price": "2"}, {"values": {"region": "us"}, "unit_price": "1.5"}]
+    await world.priced(finance, calls | {"attributes": ["region"], "rows": rows})
+    one = uuid7()
+    await told(service, world, one, 1, "activated")
+
+    def call(number: str, count: int, region: str) -> dict[str, Any]:
+        return usage(one, number, day="2026-09-05", type="app.call", data={"count": count, "region": region})
+
+    items = await report(service, call("1", 3, "eu"), call("2", 5, "us"), call("3", 1, "eu"), call("4", 7, "moon"))
+    assert [item["outcome"] for item in items] == ["accepted"] * 4, items
+    result = await rate(service, finance, "2026-09")
+    (september,) = await statements_of(finance, world, "2026-09")
+    assert [(line["quantity"], line["amount"]) for line in september["lines"]] == [("9", "15.50")]
+    (why,) = await explained(finance, september)
+    assert why["formula"] == "4 × 2 + 5 × 1.5 = 15.5 USD"
+    assert [each["reason"] for each in result["unpriced"]] == ["no row of 'Calls' prices region moon"]
