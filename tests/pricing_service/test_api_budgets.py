@@ -172,6 +172,22 @@ async def test_showback_is_memo_and_uses_no_reservation(
     assert (D(shown["memo"]), D(shown["actual"]), D(shown["reserved"]), D(shown["available"])) == (120, 0, 240, 5760)
 
 
+async def test_what_is_issued_after_its_period_closed_counts_in_the_open_one(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER, since=f"{PAST}-01-01")
+    budget = await set_budget(finance, world, "6000")
+    demand = await world.propose()
+    await accept_at(service, await quoted(finance, world, demand), f"{PAST}-11-15")
+    await world.subscribed(f"{PAST}-11-01", demand=demand)
+    await rate(service, finance, f"{PAST}-11")
+    await close(finance, f"{PAST}-11")
+    (draft,) = (await finance.get(f"/v1/statements?business_unit_id={world.unit}&period={PAST}-11")).json()["items"]
+    assert (await finance.post(f"/v1/statements/{draft['id']}/issue")).status_code == 200
+    late = await read(finance, budget)  # November's own was released when it closed; December's is December's
+    assert (phases(late, "actual")[10:], phases(late, "reserved")[10:]) == ([0, 120], [0, 120])
+
+
 async def test_what_is_billed_in_advance_counts_in_the_period_that_it_is_for(
     service: ServiceHarness, finance: httpx.AsyncClient, world: World
 ) -> None:
