@@ -95,7 +95,9 @@ async def _measured(folder: Path, size: int, postgres: Postgres | None) -> dict[
         answer = await client.post(
             "/v1/cost-imports?source=bench&cost_basis=effective", content=_blocks(file), headers=CSV
         )
-        job = await service.finished_job(answer.json()["id"], seconds=600)
+        while (await client.get(answer.headers["location"])).json()["state"] in ("queued", "running"):
+            await asyncio.sleep(0.5)  # asking costs, too
+        job = await service.finished_job(answer.json()["id"])
         ours = _cpu_seconds() - before
     if log is not None:
         await log.close()
