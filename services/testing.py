@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -14,7 +15,9 @@ from sqlalchemy import func, select
 
 from services.application import create_app
 from services.clock import utc_now
+from services.db import Database
 from services.db.chassis_tables import Job, OutboxRow
+from services.db.migrations import migrate
 from services.events.envelope import Envelope, from_message, to_message
 from services.events.log import EventLog
 from services.identity import LocalKeys, Role
@@ -22,6 +25,8 @@ from services.ids import uuid7
 from services.runtime import Runtime, ServiceDefinition
 from services.settings import Settings, load_settings
 from services.work.jobs import FINISHED
+
+_MIGRATED: dict[Path, bytes] = {}
 
 
 class ServiceHarness:
@@ -37,11 +42,14 @@ class ServiceHarness:
     ) -> None:
         self.definition = definition
         self.settings = settings or load_settings(itaas_data_dir=folder)
+        self._new = None if settings else folder / f"{definition.name}.db"
         self.app = create_app(definition, settings=self.settings, event_log=event_log)
         self._stack = AsyncExitStack()
         self._keys = LocalKeys(self.settings.itaas_data_dir / "keys", create=True)
 
     async def __aenter__(self) -> Self:
+        if self._new is not None and not self._new.exists():
+            self._new.write_bytes(await _migrated(self.definition))
         await self._stack.enter_async_context(self.app.router.lifespan_context(self.app))
         return self
 
@@ -154,6 +162,18 @@ class ServiceHarness:
     async def _outbox_rows(self) -> int:
         async with self.runtime.database.reading() as session:
             return await session.scalar(select(func.count()).select_from(OutboxRow)) or 0
+
+
+async def _migrated(definition: ServiceDefinition) -> bytes:
+    """A new database as the app's migrations leave it: run once a process, as they take longer than most tests."""
+    if definition.migrations not in _MIGRATED:
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "new.db"
+            database = Database(f"sqlite+aiosqlite:///{file}")
+            await migrate(database, definition.migrations, definition.metadata, app=definition.name)
+            await database.close()
+            _MIGRATED[definition.migrations] = file.read_bytes()
+    return _MIGRATED[definition.migrations]
 
 
 def _when(envelope: Envelope) -> tuple[datetime, str]:

@@ -48,10 +48,10 @@ def postgresql_url(request: pytest.FixtureRequest) -> str:
     return new_postgresql(request)
 
 
-def new_postgresql(request: pytest.FixtureRequest) -> str:
+def new_postgresql(request: pytest.FixtureRequest, *, template: str = "template1") -> str:
     running: Backends = request.getfixturevalue("backends")
     name = f"t_{uuid4().hex}"
-    running.postgres.create_database(name)
+    running.postgres.create_database(name, template=template)
     return running.postgres.url(name)
 
 

@@ -303,10 +303,12 @@ class Postgres(Server):
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://{self.role}:{self._password}@{LOOPBACK}:{self.port}/{database}"
 
-    def create_database(self, name: str) -> None:
-        """Create it unless it is there. Raises StackError."""
+    def create_database(self, name: str, *, template: str = "template1") -> None:
+        """Create it, as a copy of `template`, unless it is there. Raises StackError."""
         absent = "NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name')"
-        self._psql(f"SELECT format('CREATE DATABASE %I', :'name') WHERE {absent} \\gexec", "--set", f"name={name}")
+        create = "SELECT format('CREATE DATABASE %I TEMPLATE %I', :'name', :'template')"
+        names = ("--set", f"name={name}", "--set", f"template={template}")
+        self._psql(f"{create} WHERE {absent} \\gexec", *names)
 
     @staticmethod
     def missing() -> list[str]:

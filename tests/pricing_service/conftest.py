@@ -4,7 +4,9 @@ It runs embedded. A test that asks for `on_both_databases` runs once more over P
 log), because what it proves rests on SQL: exact sums, JSON tags, upserts, versions under concurrency.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -13,9 +15,11 @@ import pytest
 from pricing_service.app import definition
 from services.db import Database
 from services.db.migrations import migrate
+from services.local.backends import Backends
 from services.runtime import all_topics
-from services.settings import APPS, Settings, load_settings
+from services.settings import APPS, load_settings
 from services.testing import ServiceHarness
+from tests.conftest import new_postgresql
 from tests.pricing_service.samples import World
 
 
@@ -28,7 +32,9 @@ async def service(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         return
     from services.events.embedded_log import EmbeddedLog
 
-    settings = await _on_postgresql(request.getfixturevalue("postgresql_url"), tmp_path)
+    url = new_postgresql(request, template=request.getfixturevalue("pricing_template"))
+    urls = {f"{app}_database_url": url for app in APPS}
+    settings = load_settings(itaas_data_dir=tmp_path, kafka_bootstrap_servers="not-used:9092", **urls)
     log = EmbeddedLog(f"sqlite+aiosqlite:///{tmp_path}/events.db")
     await log.open()
     await log.create_topics(all_topics())
@@ -46,12 +52,20 @@ async def _take_usage_of_any_day(service: ServiceHarness) -> None:
         assert answer.status_code == 200, answer.text
 
 
-async def _on_postgresql(url: str, folder: Path) -> Settings:
-    database = Database(url)
-    await migrate(database, definition.migrations, definition.metadata, app="pricing")
-    await database.close()
-    urls = {f"{app}_database_url": url for app in APPS}
-    return load_settings(itaas_data_dir=folder, kafka_bootstrap_servers="not-used:9092", **urls)
+@pytest.fixture(scope="session")
+def pricing_template(backends: Backends) -> str:
+    """A database as pricing's migrations leave it, to be copied: they take longer than most tests."""
+    name = "pricing_template"
+    backends.postgres.create_database(name)
+
+    async def fill() -> None:
+        database = Database(backends.postgres.url(name))
+        await migrate(database, definition.migrations, definition.metadata, app="pricing")
+        await database.close()
+
+    with ThreadPoolExecutor() as beside:  # the loop of the test that asks first is running in this thread
+        beside.submit(lambda: asyncio.run(fill())).result()
+    return name
 
 
 @pytest.fixture
