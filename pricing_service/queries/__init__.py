@@ -62,7 +62,14 @@ from pricing_service.queries.metered import (
     readings_of,
     usage_events,
 )
-from pricing_service.queries.prices import offerings_priced_at, plans_of, revenue_by_currency, unit_path
+from pricing_service.queries.prices import (
+    offerings_priced_at,
+    plans_of,
+    plans_of_all,
+    revenue_by_currency,
+    tags_of,
+    unit_path,
+)
 from pricing_service.queries.rated_usage import (
     StretchSums,
     late_subscriptions,
@@ -140,6 +147,7 @@ __all__ = [
     "offerings_priced_at",
     "planned_rate",
     "plans_of",
+    "plans_of_all",
     "pooled_costs",
     "pools_behind",
     "quarterly_charges",
@@ -153,6 +161,7 @@ __all__ = [
     "service_credited",
     "snapshot_identities",
     "steps_of",
+    "tags_of",
     "unbooked_credit_notes",
     "unit_path",
     "usage_by_service_and_unit",

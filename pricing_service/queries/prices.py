@@ -1,5 +1,6 @@
 """Reads of prices: plans, whom they are for, and what services brought in."""
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,16 +11,38 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.domain.periods import Period
 from pricing_service.domain.statement import StatementState
-from pricing_service.tables import KnownOffering, PricedOffering, PricePlan, Statement, StatementLine
+from pricing_service.tables import KnownOffering, KnownUnitTags, PricedOffering, PricePlan, Statement, StatementLine
 from services.db import exact_sum
 from services.db.chassis_tables import KnownBusinessUnit
 
 _DEEPEST = 100
+_IDS_A_QUERY = 1000
 
 
 async def plans_of(session: AsyncSession, offering_id: UUID) -> list[PricePlan]:
     query = select(PricePlan).where(PricePlan.offering_id == offering_id).order_by(PricePlan.plan_version)
     return list(await session.scalars(query))
+
+
+async def plans_of_all(session: AsyncSession, offering_ids: Collection[UUID]) -> dict[UUID, list[PricePlan]]:
+    """The same for many offerings at once."""
+    plans: dict[UUID, list[PricePlan]] = {id_: [] for id_ in offering_ids}
+    ordered = sorted(plans)
+    for start in range(0, len(ordered), _IDS_A_QUERY):
+        wanted = PricePlan.offering_id.in_(ordered[start : start + _IDS_A_QUERY])
+        for plan in await session.scalars(select(PricePlan).where(wanted).order_by(PricePlan.plan_version)):
+            plans[plan.offering_id].append(plan)
+    return plans
+
+
+async def tags_of(session: AsyncSession, units: Collection[UUID]) -> dict[UUID, dict[str, str]]:
+    """The tags of the business units that have any."""
+    tags: dict[UUID, dict[str, str]] = {}
+    ordered = sorted(units)
+    for start in range(0, len(ordered), _IDS_A_QUERY):
+        wanted = KnownUnitTags.id.in_(ordered[start : start + _IDS_A_QUERY])
+        tags |= {row.id: row.tags for row in await session.scalars(select(KnownUnitTags).where(wanted))}
+    return tags
 
 
 async def unit_path(session: AsyncSession, business_unit_id: UUID) -> list[UUID]:

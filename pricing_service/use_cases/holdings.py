@@ -10,7 +10,7 @@ from pricing_service import queries
 from pricing_service.domain.history import HeldState, Holding, Step, stretches
 from pricing_service.domain.periods import Period
 from pricing_service.domain.plan import PlanVersion, specificity
-from pricing_service.tables import KnownSubscription, KnownUnitTags, PricePlan, ServiceCost, SubscriptionStep
+from pricing_service.tables import KnownSubscription, PricePlan, ServiceCost, SubscriptionStep
 from pricing_service.use_cases.charges import UnitCostUnknown, follows_unit_cost, plan_version
 
 
@@ -45,14 +45,13 @@ async def subjects(
     """
     steps = await queries.steps_of(session, [each.id for each in subscriptions])
     units = {each.business_unit_id for each in subscriptions}
-    tags = {unit: row.tags for unit in sorted(units) if (row := await session.get(KnownUnitTags, unit)) is not None}
-    offerings = _Offerings(session, period, replacing)
+    tags = await queries.tags_of(session, units)
+    holdings = [holding_of(each, steps[each.id], tags.get(each.business_unit_id, {})) for each in subscriptions]
+    held = {offering_id for holding, _ in holdings for offering_id in holding.offering_ids}
+    offerings = _Offerings(session, period, replacing, await queries.plans_of_all(session, held))
     found: list[Subject] = []
     unpriced: list[Unpriced] = []
-    for subscription in subscriptions:
-        holding, services = holding_of(
-            subscription, steps[subscription.id], tags.get(subscription.business_unit_id, {})
-        )
+    for subscription, (holding, services) in zip(subscriptions, holdings, strict=True):
         plans: dict[UUID, Sequence[PlanVersion]] = {}
         reasons: list[str] = []
         currency = None
@@ -100,9 +99,15 @@ def holding_of(
 class _Offerings:
     """The plans of offerings as business units see them, and what their services cost; each read once."""
 
-    def __init__(self, session: AsyncSession, period: Period, replacing: PricePlan | None) -> None:
-        self._session, self._period, self._replacing = session, period, replacing
-        self._rows: dict[UUID, list[PricePlan]] = {}
+    def __init__(
+        self,
+        session: AsyncSession,
+        period: Period,
+        replacing: PricePlan | None,
+        rows: Mapping[UUID, list[PricePlan]],
+    ) -> None:
+        self._session, self._period, self._replacing, self._rows = session, period, replacing, rows
+        self._versions: dict[tuple[UUID, int], PlanVersion] = {}
         self._plans: dict[tuple[UUID, UUID], list[PlanVersion] | str] = {}
         self._paths: dict[UUID, list[UUID]] = {}
         self._service_costs: dict[UUID, ServiceCost | None] = {}
@@ -115,32 +120,32 @@ class _Offerings:
         return self._plans[offering_id, unit]
 
     async def _read(self, offering_id: UUID, service_id: UUID, unit: UUID) -> list[PlanVersion] | str:
-        if offering_id not in self._rows:
-            self._rows[offering_id] = await queries.plans_of(self._session, offering_id)
-        if unit not in self._paths:
+        candidates = [*self._rows[offering_id], *([] if self._replacing is None else [self._replacing])]
+        if unit not in self._paths and any(row.audience for row in candidates):
             self._paths[unit] = await queries.unit_path(self._session, unit)
+        path = self._paths.get(unit, [])  # whom a plan is for matters only where one is not for all
         if service_id not in self._service_costs:
             cost = await queries.latest_service_cost(self._session, service_id, self._period)
             self._service_costs[service_id] = cost
         cost = self.costs[offering_id] = self._service_costs[service_id]
-        rows = for_unit(self._rows[offering_id], self._paths[unit])
+        rows = for_unit(self._rows[offering_id], path)
         if self._replacing is not None and self._replacing.offering_id == offering_id:
-            for row, close in for_unit([self._replacing], self._paths[unit]):
+            for row, close in for_unit([self._replacing], path):
                 rows = [(kept, depth) for kept, depth in rows if depth > close] + [(row, close)]
         if not rows:
             whom = " for its business unit" if self._rows[offering_id] else ""
             return f"offering {offering_id} has no price plan{whom}"
         try:
-            return [
-                plan_version(
-                    row,
-                    service_unit_cost=cost.unit_cost if cost and follows_unit_cost(row) else None,
-                    specificity=close,
-                )
-                for row, close in rows
-            ]
+            return [self._version(row, close, cost) for row, close in rows]
         except UnitCostUnknown as refusal:
             return refusal.detail
+
+    def _version(self, row: PricePlan, close: int, cost: ServiceCost | None) -> PlanVersion:
+        """One for all business units: of a plan's offering there is one service, and so one cost."""
+        if (row.id, close) not in self._versions:
+            unit_cost = cost.unit_cost if cost and follows_unit_cost(row) else None
+            self._versions[row.id, close] = plan_version(row, service_unit_cost=unit_cost, specificity=close)
+        return self._versions[row.id, close]
 
 
 def for_unit(rows: Sequence[PricePlan], path: Sequence[UUID]) -> list[tuple[PricePlan, int]]:
