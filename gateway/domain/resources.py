@@ -14,6 +14,8 @@ PATHS = {
     ("pricing", "quote"): "/pricing/v1/quotes/{}",
     ("pricing", "budget"): "/pricing/v1/budgets/{}",
     ("pricing", "statement"): "/pricing/v1/statements/{}",
+    ("pricing", "dispute"): "/pricing/v1/disputes/{}",
+    ("pricing", "credit-note"): "/pricing/v1/credit-notes/{}",
     ("pricing", "unit-cost"): "/pricing/v1/unit-costs?service_id={}",
     ("pricing", "price"): "/pricing/v1/price-plans?offering_id={}",
     ("feedback", "survey"): "/feedback/v1/invitations/{}",
