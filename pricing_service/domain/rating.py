@@ -33,7 +33,7 @@ from pricing_service.domain.plan import (
 from pricing_service.domain.prices import Cell, Charge, Flat, Line, Matrix, Part, plain, price
 from pricing_service.domain.prices.charge import PRORATION_PLACES, round_fraction, rounded_line, to_places, true_up_line
 from pricing_service.domain.prices.line import LineKind, PartKind
-from pricing_service.domain.statement import Billed, LineKey, no_longer_rated, remaining
+from pricing_service.domain.statement import Billed, LineKey, Remaining, no_longer_rated, remaining
 from pricing_service.domain.windows import Window, windows
 from services.money import EXACT, exact_total
 
@@ -115,7 +115,8 @@ def rate(
     due += _term_true_up(period, holding, priced_windows, due, earlier_in_term)
     lines = [line for each in due if (line := each.billed(holding.id, before.get(each.key(holding.id)))) is not None]
     rated = [each.key(holding.id) for each in due]
-    return Rated(lines + [_credit(key, before[key]) for key in no_longer_rated(rated, before)], unpriced)
+    credits = [_credit(key, before[key]) for key in no_longer_rated(rated, before)]
+    return Rated(lines + [credit for credit in credits if credit.amount or credit.quantity], unpriced)
 
 
 def rate_in_advance(
@@ -169,8 +170,10 @@ class _Due:
             return None
         formula, parts = line.formula, line.parts
         if before is not None:
-            formula = f"{formula} − {before.amount:f} on {_statements(before)} = {rest.amount:f} {line.currency}"
-            parts = (*parts, _before_part(before))
+            credited = f" + {rest.absorbed:f} credited already" if rest.absorbed else ""
+            held = f"{before.amount:f} on {_statements(before)}"
+            formula = f"{formula} − {held}{credited} = {rest.amount:f} {line.currency}"
+            parts = (*parts, *_before_parts(rest))
         return RatedLine(
             key=self.key(subscription_id),
             name=charge.name,
@@ -324,7 +327,8 @@ def _ending(
 
 
 def _credit(key: LineKey, before: Billed) -> RatedLine:
-    part = _before_part(before)
+    rest = remaining(ZERO, ZERO, before)
+    credited = f" + {rest.absorbed:f} credited already" if rest.absorbed else ""
     return RatedLine(
         key=key,
         name=f"credit for {key.charge_key}",
@@ -334,15 +338,20 @@ def _credit(key: LineKey, before: Billed) -> RatedLine:
         meter=None,
         window=None,
         unit_price=None,
-        quantity=before.quantity.copy_negate(),
-        amount=part.amount,
-        formula=f"0 − {before.amount:f} on {_statements(before)}, which is no longer due",
-        parts=(part,),
+        quantity=rest.quantity,
+        amount=rest.amount,
+        formula=f"0 − {before.amount:f} on {_statements(before)}{credited}, which is no longer due",
+        parts=_before_parts(rest),
     )
 
 
-def _before_part(before: Billed) -> Part:
-    return Part(PartKind.BILLED_BEFORE, f"already on {_statements(before)}", before.amount.copy_negate())
+def _before_parts(rest: Remaining) -> tuple[Part, ...]:
+    assert rest.before is not None
+    held = rest.before.amount.copy_negate()
+    part = Part(PartKind.BILLED_BEFORE, f"already on {_statements(rest.before)}", held)
+    if not rest.absorbed:
+        return (part,)
+    return part, Part(PartKind.CREDITED_BEFORE, "given back by credit notes already", rest.absorbed)
 
 
 def _statements(before: Billed) -> str:

@@ -123,6 +123,7 @@ class Billed:
     quantity: Decimal
     sequences: tuple[int | str, ...]  # of the statement's own period by number, others such as "1 of 2026-10"
     usage_upto: int = -1  # the latest arrival of usage that it knew of
+    credited: Decimal = Decimal(0)  # by credit notes that put a charge right; not by service credits
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +131,21 @@ class Remaining:
     amount: Decimal
     quantity: Decimal
     before: Billed | None
+    absorbed: Decimal = Decimal(0)  # of what would be taken back, what credit notes have given back already
 
 
 def remaining(rated_amount: Decimal, rated_quantity: Decimal, before: Billed | None) -> Remaining:
-    """What is still to be billed of a line that is rated for the whole period."""
+    """What is still to be billed of a line that is rated for the whole period.
+
+    A line that is credited first and then rated lower is not given back twice: the credit counts towards what the new
+    rating takes back. It never counts the other way, since a credit may be a favour.
+    """
     if before is None:
         return Remaining(rated_amount, rated_quantity, None)
-    return Remaining(
-        EXACT.subtract(rated_amount, before.amount), EXACT.subtract(rated_quantity, before.quantity), before
-    )
+    rest = EXACT.subtract(rated_amount, before.amount)
+    absorbed = min(before.credited, rest.copy_negate()) if rest < 0 < before.credited else Decimal(0)
+    quantity = EXACT.subtract(rated_quantity, before.quantity)
+    return Remaining(EXACT.add(rest, absorbed), quantity, before, absorbed)
 
 
 def no_longer_rated(rated: Sequence[LineKey], before: Mapping[LineKey, Billed]) -> list[LineKey]:

@@ -1,6 +1,7 @@
 """Reads of what is to be rated, and of what is billed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -8,11 +9,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from pricing_service.domain.credit import CreditOrigin
 from pricing_service.domain.periods import Period
 from pricing_service.domain.plan import Recurrence
 from pricing_service.domain.statement import Billed, LineKey, StatementState
 from pricing_service.queries.usage import in_days
 from pricing_service.tables import (
+    CreditNote,
+    CreditNoteLine,
     KnownSubscription,
     Statement,
     StatementLine,
@@ -103,7 +107,43 @@ async def billed_before(
             (*held.sequences, sequence),
             max(held.usage_upto, -1 if upto is None else upto),
         )
+    await _take_credits_in(session, units, service_period, before)
     return before
+
+
+async def _take_credits_in(
+    session: AsyncSession,
+    units: Sequence[UUID],
+    service_period: Period,
+    before: dict[tuple[UUID, UUID], dict[LineKey, Billed]],
+) -> None:
+    """Note with what is billed what credit notes gave back of it. A service credit is no correction: it stays aside."""
+    service_credits = select(CreditNote.id).where(CreditNote.origin == CreditOrigin.SERVICE_CREDIT)
+    line = StatementLine
+    query = (
+        select(
+            CreditNote.business_unit_id,
+            line.subscription_id,
+            line.charge,
+            line.kind,
+            line.split_start,
+            exact_sum(CreditNoteLine.amount),
+        )
+        .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id)
+        .join(StatementLine, line.id == CreditNoteLine.statement_line_id)
+        .where(
+            CreditNote.business_unit_id.in_(units),
+            line.service_period == str(service_period),
+            CreditNote.origin != CreditOrigin.SERVICE_CREDIT,
+            or_(CreditNote.reverses_id.is_(None), CreditNote.reverses_id.not_in(service_credits)),
+        )
+        .group_by(CreditNote.business_unit_id, line.subscription_id, line.charge, line.kind, line.split_start)
+    )
+    for unit, subscription_id, charge, kind, start, amount in await session.execute(query):
+        key = LineKey(subscription_id, charge, kind, start)
+        of_subscription = before.get((unit, subscription_id), {})
+        if key in of_subscription:
+            of_subscription[key] = replace(of_subscription[key], credited=amount)
 
 
 async def billed_in_term(

@@ -85,6 +85,32 @@ async def test_from_subscription_and_usage_to_an_explained_statement(
 
 
 @on_both_databases
+async def test_what_a_credit_note_gave_back_is_not_given_back_again(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER, PER_HOUR)
+    subscription = await world.subscribed("2026-01-01")
+    await report(service, *(usage(subscription, number, "2") for number in "123"))
+    await rate(service, finance)
+    (draft,) = await statements(finance, world)
+    issued = (await finance.post(f"/v1/statements/{draft['id']}/issue")).json()
+    burst = next(line for line in issued["lines"] if line["charge"] == "burst")
+    wanted = {"statement_id": issued["id"], "lines": [{"line_id": burst["id"], "amount": "3"}], "reason": "not ours"}
+    assert (await finance.post("/v1/credit-notes", json=wanted)).status_code == 201
+    void = usage(subscription, "v1") | {"type": "itaas.usage.voided.v1"}
+    for number, owed in (("1", "0.00"), ("2", "-1.00")):  # 6 billed and 3 credited; 4, then 2 are due
+        original = {"original": {"source": "/meters/test", "id": number}}
+        await report(service, void | {"id": f"void-{number}", "data": original})
+        await rate(service, finance)
+        (*_, draft) = await statements(finance, world)
+        assert draft["total"]["amount"] == owed
+        (why,) = await explained(finance, draft)
+        assert "credited already" in why["formula"]
+    await finance.post(f"/v1/statements/{draft['id']}/issue")
+    assert (await rate(service, finance))["statements"] == 0
+
+
+@on_both_databases
 async def test_drafts_are_replaced_and_issued_statements_stand(
     service: ServiceHarness, finance: httpx.AsyncClient, world: World
 ) -> None:

@@ -15,6 +15,7 @@ from pricing_service.domain.credit import CreditOrigin, DisputeState
 from pricing_service.domain.quarter import Row, RowKey, Sums, rows, totals
 from pricing_service.domain.service_credit import Band, BandsWrong
 from pricing_service.domain.statement import (
+    Billed,
     BillingMode,
     PeriodToCome,
     StatementAction,
@@ -25,6 +26,7 @@ from pricing_service.domain.statement import (
     StatementState,
     check_begun,
     owed,
+    remaining,
     step,
 )
 from services.errors import Conflict
@@ -110,6 +112,11 @@ def test_credits_never_exceed_the_line_and_what_is_left_is_owed(
         [lines[line] - credited[line] for line in lines]
     )
     assert (owed(BillingMode.SHOWBACK, total, given_back), owed(None, total, ZERO)) == (ZERO, None)
+
+
+def test_what_is_credited_already_counts_towards_what_is_taken_back() -> None:
+    billed = Billed(D(100), D(5), (1,), credited=D(10))
+    assert [remaining(D(rated), D(5), billed).amount for rated in (120, 100, 95, 90, 85)] == [20, 0, 0, 0, -5]
 
 
 def test_what_a_later_statement_took_back_is_not_given_back_once_more() -> None:

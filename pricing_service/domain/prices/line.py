@@ -30,6 +30,7 @@ class PartKind(StrEnum):
     PRORATION = "proration"  # the share of the period that is not charged, negative
     ROUNDING = "rounding"  # to the currency's exponent
     BILLED_BEFORE = "billed_before"  # what an issued statement already holds, negative
+    CREDITED_BEFORE = "credited_before"  # what of it credit notes have given back
 
 
 @dataclass(frozen=True, slots=True)
