@@ -85,7 +85,8 @@ def from_message(key: str, headers: dict[str, str], value: bytes) -> Envelope:
         event = from_kafka_event(
             KafkaMessage(headers={name: text.encode() for name, text in headers.items()}, key=key, value=value)
         )
-    except (CloudEventValidationError, ValueError, TypeError, KeyError) as error:
+    except (CloudEventValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
+        # AttributeError: what the library makes of structured JSON that is no object, such as a bare number.
         raise MalformedEvent(f"not a CloudEvent: {error}") from error
     attributes = event.get_attributes()
     data = event.get_data()

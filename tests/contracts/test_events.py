@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import jsonschema_rs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.events.envelope import Envelope, MalformedEvent, from_message, to_message
@@ -82,6 +82,8 @@ def test_an_envelope_survives_the_wire(data: dict[str, object], thread: str, seq
 @given(
     st.dictionaries(st.sampled_from(["ce_id", "ce_type", "ce_time", "ce_sequence", "content-type"]), texts), st.binary()
 )
+@example({"content-type": "application/cloudevents+json"}, b"0")
+@example({"content-type": "application/cloudevents+json"}, b"[]")
 def test_what_is_no_event_is_called_malformed_and_nothing_else(headers: dict[str, str], value: bytes) -> None:
     with suppress(MalformedEvent):
         from_message("k", headers, value)
