@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
 from uuid import UUID
 
 from services.money import EXACT
@@ -82,10 +81,3 @@ def committed(observed: Observed, by_term: Mapping[int, Decimal]) -> Lever | Non
     saving = EXACT.subtract(observed.current, amount)
     reason = f"a commitment of {months} months prices it at {amount:f} instead of {observed.current:f}"
     return Lever(LeverKind.COMMITMENT, observed.subscription_id, saving, reason)
-
-
-def recovery_rate(revenue: Decimal, cost: Decimal) -> Decimal | None:
-    """Revenue ÷ cost in percent, to two places half-even; None where there is no cost to recover."""
-    if not cost:
-        return None
-    return Decimal(round(Fraction(revenue) / Fraction(cost) * 10_000)).scaleb(-2)

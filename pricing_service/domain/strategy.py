@@ -80,6 +80,11 @@ def recovery(strategy: Strategy, cost: Fraction, revenue: Fraction) -> Recovery:
     return Recovery(*shown, _percent(rate), _percent(drift), drifted)
 
 
+def recovery_percentage(cost: Fraction, revenue: Fraction) -> Decimal | None:
+    """revenue ÷ cost in percent, half-even to four decimals; None where there is no cost to recover."""
+    return None if cost <= 0 else _percent(revenue * 100 / cost)
+
+
 def _percent(number: Fraction) -> Decimal:
     return Decimal(round(number * 10**RATE_PLACES)).scaleb(-RATE_PLACES, context=EXACT)
 

@@ -66,7 +66,6 @@ from pricing_service.queries.prices import (
     offerings_priced_at,
     plans_of,
     plans_of_all,
-    revenue_by_currency,
     tags_of,
     unit_path,
 )
@@ -76,6 +75,7 @@ from pricing_service.queries.rated_usage import (
     metered_by_stretch,
     metered_days,
 )
+from pricing_service.queries.recovery import Revenue, revenue, service_costs
 from pricing_service.queries.statements import (
     billed_before,
     billed_in_term,
@@ -95,6 +95,7 @@ __all__ = [
     "Attributes",
     "CostQuestion",
     "PooledCost",
+    "Revenue",
     "StretchSums",
     "UnknownDimension",
     "aggregations",
@@ -155,9 +156,10 @@ __all__ = [
     "read_by",
     "readings_of",
     "reporting_currency",
-    "revenue_by_currency",
+    "revenue",
     "runs_on",
     "service_cost_of",
+    "service_costs",
     "service_credited",
     "snapshot_identities",
     "steps_of",

@@ -2,17 +2,13 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from pricing_service.domain.periods import Period
-from pricing_service.domain.statement import StatementState
-from pricing_service.tables import KnownOffering, KnownUnitTags, PricedOffering, PricePlan, Statement, StatementLine
-from services.db import exact_sum
+from pricing_service.tables import KnownOffering, KnownUnitTags, PricedOffering, PricePlan
 from services.db.chassis_tables import KnownBusinessUnit
 
 _DEEPEST = 100
@@ -66,18 +62,3 @@ def offerings_priced_at(at: datetime) -> Select[Any]:
         .outerjoin(KnownOffering, KnownOffering.id == PricedOffering.id)
         .where(PricedOffering.id.in_(priced), or_(KnownOffering.id.is_(None), KnownOffering.state != "retired"))
     )
-
-
-async def revenue_by_currency(session: AsyncSession, service_id: UUID, period: Period) -> dict[str, Decimal]:
-    """What statements that were issued charge for the service in a service period."""
-    query = (
-        select(StatementLine.currency, exact_sum(StatementLine.amount))
-        .join(Statement, Statement.id == StatementLine.statement_id)
-        .where(
-            StatementLine.service_id == service_id,
-            StatementLine.service_period == str(period),
-            Statement.state != StatementState.DRAFT,
-        )
-        .group_by(StatementLine.currency)
-    )
-    return {currency: amount for currency, amount in await session.execute(query)}

@@ -13,7 +13,7 @@ from pricing_service import queries
 from pricing_service.schemas import insights as bodies
 from pricing_service.schemas.numbers import PeriodText
 from pricing_service.tables import ServiceClassification
-from pricing_service.use_cases import classifications, insights, levers, statement_documents, statement_lines
+from pricing_service.use_cases import classifications, insights, levers, recovery, statement_documents, statement_lines
 from services.http import Api, Etag, Page, Paging, ReadSession, WriteSession, paginate
 from services.identity import Principal, Role, UnitScope, may
 
@@ -114,7 +114,7 @@ async def read_recovery(
     principal: Finance, session: ReadSession, period: Annotated[PeriodText, Query()]
 ) -> bodies.RecoveryRead:
     """Revenue of the period's charges, less credits, against the cost by its newest allocation run."""
-    return await insights.read_recovery(session, period)
+    return await recovery.read_recovery(session, period)
 
 
 @router.put("/services/{service_id}/classification", summary="Place a service in FOCUS's list")

@@ -50,18 +50,24 @@ class LeversRead(Read):
     items: list[LeverRead]
 
 
-class ServiceRecovery(Read):
-    service_id: UUID
-    service: str | None
+class CurrencyRevenue(Read):
     currency: str
     charged: DecimalString
     credited: DecimalString
     revenue: DecimalString = Field(description="charged − credited")
     shown: DecimalString = Field(description="On showback statements: nobody pays it, so it recovers nothing")
-    cost: DecimalString | None = Field(description="By the newest allocation run of the period")
-    recovered: DecimalString | None = Field(description="revenue − cost: above 0 it earned, below 0 it was subsidised")
-    recovery_rate: DecimalString | None = Field(description="revenue ÷ cost, in percent")
+
+
+class ServiceRecovery(Read):
+    service_id: UUID
+    service: str | None
+    revenue_by_currency: list[CurrencyRevenue]
+    cost: MoneyModel | None = Field(description="By the newest allocation run of the period")
+    revenue: MoneyModel | None = Field(description="In the currency of the cost, at the period's average rate")
+    recovered: MoneyModel | None = Field(description="revenue − cost: above 0 it earned, below 0 it was subsidised")
+    recovery_percentage: DecimalString | None = Field(description="revenue ÷ cost, in percent")
     allocation_run_id: UUID | None
+    warnings: list[str] = Field(description="What is left out for want of an exchange rate")
 
 
 class RecoveryRead(Read):

@@ -1,10 +1,8 @@
 """Pricing strategies: set per service, and held against what its statements brought in.
 
-Revenue is what issued statements charge for a period of service, whenever they were issued; cost is that of the
-period's newest allocation run. Revenue in another currency is converted at the period's average rate.
+What counts as revenue and as cost is `recovery`'s to say.
 """
 
-from dataclasses import dataclass, field
 from fractions import Fraction
 from uuid import UUID
 
@@ -13,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
 from pricing_service.domain import strategy as domain
-from pricing_service.domain.exchange import RateType
 from pricing_service.domain.periods import Period
 from pricing_service.domain.strategy import Strategy, StrategyKind
 from pricing_service.events import RecoveryDrifted
 from pricing_service.schemas import strategies as bodies
-from pricing_service.tables import KnownService, PricingStrategy, ServiceCost
+from pricing_service.tables import KnownService, PricingStrategy
+from pricing_service.use_cases.recovery import books
 from services.errors import NotFound
 from services.events import record
 from services.http import check_version
@@ -62,16 +60,6 @@ async def set_strategy(
     return stored
 
 
-@dataclass(slots=True)
-class _Books:
-    """What a service cost and brought in."""
-
-    cost: Fraction
-    revenue: Fraction
-    currency: str
-    warnings: list[str] = field(default_factory=list)
-
-
 async def read_strategy(
     session: AsyncSession, strategy: PricingStrategy, *, periods: int
 ) -> bodies.PricingStrategyRead:
@@ -81,17 +69,17 @@ async def read_strategy(
     warnings: list[str] = []
     currency = None
     for period in await closed_periods(session, periods):
-        books = await _books(session, strategy.id, period)
-        if books is None:
+        of_service = await books(session, strategy.id, period)
+        if of_service is None:
             warnings.append(f"{period}: no allocation run gives the service a cost")
             continue
-        if currency not in (None, books.currency):
-            warnings.append(f"{period}: its cost is in {books.currency}, that of the periods before in {currency}")
+        if currency not in (None, of_service.currency):
+            warnings.append(f"{period}: its cost is in {of_service.currency}, that of the periods before in {currency}")
             continue
-        currency = books.currency
-        warnings += books.warnings
-        found = domain.recovery(strategy.rule, books.cost, books.revenue)
-        amounts.append((books.cost, books.revenue))
+        currency = of_service.currency
+        warnings += of_service.warnings
+        found = domain.recovery(strategy.rule, of_service.cost, of_service.revenue)
+        amounts.append((of_service.cost, of_service.revenue))
         shown.append(bodies.PeriodRecovery.of(period.name, found, currency))
         if found.drifted:
             warnings.append(f"{period}: {_told(strategy, found)}")
@@ -123,10 +111,10 @@ async def closed_periods(session: AsyncSession, count: int) -> list[Period]:
 async def tell_drifts(session: AsyncSession, period: Period) -> None:
     """Of a period that closes: publish each service whose recovery lies outside its strategy's tolerance."""
     for strategy in await session.scalars(select(PricingStrategy).order_by(PricingStrategy.id)):
-        books = await _books(session, strategy.id, period)
-        if books is None:
+        of_service = await books(session, strategy.id, period)
+        if of_service is None:
             continue
-        found = domain.recovery(strategy.rule, books.cost, books.revenue)
+        found = domain.recovery(strategy.rule, of_service.cost, of_service.revenue)
         if found.drifted and found.rate is not None and found.drift is not None:
             event = RecoveryDrifted(
                 service_id=strategy.id,
@@ -138,7 +126,7 @@ async def tell_drifts(session: AsyncSession, period: Period) -> None:
                 drift_percentage_points=found.drift,
                 cost=found.cost,
                 revenue=found.revenue,
-                currency=books.currency,
+                currency=of_service.currency,
             )
             record(session, strategy, event)
 
@@ -148,25 +136,3 @@ def _told(strategy: PricingStrategy, found: domain.Recovery) -> str:
         f"{found.rate:f} % of the cost was recovered, {found.drift:+f} points off the target of "
         f"{strategy.target_recovery_percentage:f} %, where {strategy.tolerance_percentage_points:f} are tolerated"
     )
-
-
-async def _books(session: AsyncSession, service_id: UUID, period: Period) -> _Books | None:
-    cost: ServiceCost | None = await session.scalar(
-        select(ServiceCost)
-        .where(ServiceCost.service_id == service_id, ServiceCost.period == period.name)
-        .order_by(ServiceCost.id.desc())
-        .limit(1)
-    )
-    if cost is None:
-        return None
-    books = _Books(Fraction(cost.cost_amount), Fraction(0), cost.currency)
-    for currency, amount in sorted((await queries.revenue_by_currency(session, service_id, period)).items()):
-        factor = Fraction(1)
-        if currency != cost.currency:
-            rate = await queries.exchange_rate(session, RateType.AVERAGE, currency, cost.currency, period.last_day)
-            if rate is None:
-                books.warnings.append(f"{period}: {amount:f} {currency} is left out, without a rate to {cost.currency}")
-                continue
-            factor = rate.factor
-        books.revenue += Fraction(amount) * factor
-    return books

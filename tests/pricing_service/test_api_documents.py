@@ -216,11 +216,12 @@ async def test_recovery_and_refusals(service: ServiceHarness, finance: httpx.Asy
     credit = {"statement_id": statement["id"], "lines": [{"line_id": line["id"], "amount": "2"}], "reason": "late"}
     assert (await finance.post("/v1/credit-notes", json=credit)).status_code == 201
     (item,) = (await finance.get("/v1/recovery?period=2024-09")).json()["items"]
-    assert (item["charged"], item["credited"], item["revenue"]) == ("20.00", "2", "18.00")
-    cost = D(item["cost"])
+    (of_currency,) = item["revenue_by_currency"]
+    assert [D(of_currency[name]) for name in ("charged", "credited", "revenue", "shown")] == [20, 2, 18, 0]
+    cost = D(item["cost"]["amount"])
     assert D("14.9") < cost < D("15")
-    assert D(item["recovered"]) == 18 - cost
-    assert D(item["recovery_rate"]) == round(18 / cost * 100, 2)
+    assert D(item["recovered"]["amount"]) == 18 - cost
+    assert D(item["recovery_percentage"]) == round(18 / cost * 100, 4)
 
     wrong = await finance.put(
         f"/v1/services/{world.service_id}/classification",

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pricing_service.domain.changes import Charged, ChargeKey, DriverOfChange, changes, total
-from pricing_service.domain.levers import Alternative, LeverKind, Observed, cheaper, committed, recovery_rate, unused
+from pricing_service.domain.levers import Alternative, LeverKind, Observed, cheaper, committed, unused
 from services.money import exact_total
 
 D = Decimal
@@ -62,8 +62,3 @@ def test_levers() -> None:
     term = committed(idle, {12: D(28), 36: D(25), 60: D(31)})
     assert term is not None and term.saving == D(5) and "36 months" in term.reason
     assert committed(idle, {12: D(30)}) is None
-
-
-def test_recovery() -> None:
-    assert recovery_rate(D(90), D(120)) == D("75.00")
-    assert recovery_rate(D(90), D(0)) is None
