@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from services import logs
+from services.collector import settle
 from services.errors import Unavailable
 from services.events.log import EventLog
 from services.http import documents, jobs, problems
@@ -45,6 +46,8 @@ def create_app(
         runtime = Runtime(definition, chosen)
         async with runtime.running(event_log):
             app.state.runtime = runtime
+            if settings is None:  # a process of its own, as `uvicorn pricing_service.app:app`
+                settle()
             yield
 
     app = FastAPI(

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from services.collector import settle
 from services.settings import ConfigurationError
 
 DRAIN_SECONDS = 10
@@ -63,6 +64,8 @@ async def serving(
     try:
         while not server.started and not task.done():
             await asyncio.sleep(0.01)
+        if handle_signals:  # a process that does nothing else
+            settle()
         yield task
     finally:
         server.should_exit = True

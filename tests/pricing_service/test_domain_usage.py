@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricing_service.domain.meters import Aggregation, Meter, path
-from pricing_service.domain.usage import Kind, Reading, Ref, Rules, Subscription, Taken, UsageRejected, take
+from pricing_service.domain.usage import (
+    Kind,
+    Reading,
+    Ref,
+    Rules,
+    Subscription,
+    Taken,
+    UsageRejected,
+    take,
+)
+from pricing_service.use_cases.metering.lane import Lane
 
 D = Decimal
 SUBJECT = "01890000-0000-7000-8000-000000000001"
@@ -172,3 +182,48 @@ def test_whatever_comes_is_taken_or_rejected(event: object, change: dict[str, ob
             take(one, RULES)
         except UsageRejected as refused:
             assert refused.detail
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "specversion": st.sampled_from(["1.0", "0.3", None]),
+            "type": st.sampled_from(["itaas.usage.v1", "app.request", 5]),
+            "id": st.sampled_from(["a", "", "é", "x" * 257, "\0", "a\tb", "\\N", None]),
+            "time": st.sampled_from(
+                [
+                    *("2026-11-05T10:00:00Z", "2026-11-05T10:00:00.123456789Z", "2026-11-05t10:00:00z"),
+                    *("2026-02-30T10:00:00Z", "2025-01-01T00:00:00Z", "2026-12-01T00:00:00Z"),
+                    *("2026-11-20T10:00:00Z", "2026-11-05T10:00:00-05:00"),
+                ]
+            ),
+            "subject": st.sampled_from([SUBJECT, ENDED, "no", [], None]),
+            "data": st.fixed_dictionaries(
+                {},
+                optional={
+                    "meter": st.sampled_from(["m", "vm-hours", "gb", "x", [], None]),
+                    "quantity": st.sampled_from(["1", "12.50", "-1", "1e3", "9" * 14, 3, D("0.1"), True, None]),
+                    "more": st.just(1),
+                },
+            ),
+        },
+    ),
+    st.sampled_from([RULES, Rules(RULES.oldest, RULES.newest, RULES.subscriptions, zone=ZoneInfo("Asia/Tokyo"))]),
+)
+def test_the_lane_says_what_the_long_way_says(change: dict[str, Any], rules: Rules) -> None:
+    event = {**GOOD, **{"time": "2026-11-05T10:00:00Z"}, **change}
+    regular = Lane(rules).line(event)
+    if regular is not None:
+        result = take(event, rules)
+        (reading,) = result.readings
+        source, id_, position, time, day, subject, *rest = regular[1].split("\t")
+        meter, version, quantity, value, attributes, counts = rest
+        assert regular[0] == result.ref == (source, id_)
+        assert (datetime.fromisoformat(time), day, subject) == (
+            result.time,
+            str(result.day),
+            str(result.subscription_id),
+        )
+        assert (meter, int(version), D(quantity)) == reading[:3]
+        assert (position, value, attributes, counts, result.kind) == ("0", "\\N", "\\N", "t", Kind.READING)

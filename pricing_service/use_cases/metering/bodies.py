@@ -29,6 +29,7 @@ MAX_LINE_BYTES = 65_536
 _ATTRIBUTES = ("specversion", "id", "source", "type", "time", "subject")
 
 _decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=str)
+_scan: Any = getattr(_decoder, "scan_once")  # noqa: B009  # reads one value at a place; its stubs leave it out
 
 
 class ContentTypeNotUsage(Invalid): ...
@@ -110,18 +111,37 @@ async def lines(blocks: AsyncIterator[bytes]) -> AsyncIterator[list[object]]:
         yield _lines(rest)
 
 
-def _lines(text: bytes) -> list[object]:
+def _lines(block: bytes) -> list[object]:
+    try:
+        text = block.decode()
+    except UnicodeDecodeError:
+        return [_line(line) for line in block.split(b"\n") if line and not line.isspace()]
     found: list[object] = []
-    for line in text.split(b"\n"):
-        if len(line) > MAX_LINE_BYTES:
-            raise TooManyEvents(f"a line is longer than {MAX_LINE_BYTES} bytes")
-        if not line or line.isspace():
-            continue
+    at, scan = 0, _scan
+    while at < len(text):
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
         try:
-            found.append(_decoder.decode(line.decode()))
-        except (ValueError, RecursionError) as error:
-            found.append(Unreadable(f"the line is not JSON: {_reason(error)}"))
+            if end - at > MAX_LINE_BYTES:
+                raise ValueError
+            event, after = scan(text, at)
+        except (ValueError, StopIteration, RecursionError):
+            after = -1
+        if after == end or (at < after < end and text[after:end].isspace()):
+            found.append(event)
+        elif (line := text[at:end]) and not line.isspace():
+            found.append(_line(line.encode()))  # white space before it, or a fault
+        at = end + 1
     return found
+
+
+def _line(line: bytes) -> object:
+    if len(line) > MAX_LINE_BYTES:
+        raise TooManyEvents(f"a line is longer than {MAX_LINE_BYTES} bytes")
+    try:
+        return _decoder.decode(line.decode())
+    except (ValueError, RecursionError) as error:
+        return Unreadable(f"the line is not JSON: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:

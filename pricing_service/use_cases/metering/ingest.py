@@ -5,9 +5,11 @@ else. An event whose period is closed is kept like any other: rating bills it as
 """
 
 import asyncio
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +18,7 @@ from pricing_service.domain.usage import (
     Kind,
     Outcome,
     Ref,
+    Rules,
     SubscriptionUnknown,
     Taken,
     UsageRejected,
@@ -25,6 +28,7 @@ from pricing_service.domain.usage import (
 from pricing_service.use_cases.late_usage import note_late
 from pricing_service.use_cases.metering import corrections, rules, store
 from pricing_service.use_cases.metering.bodies import Unreadable
+from pricing_service.use_cases.metering.lane import Lane
 from pricing_service.use_cases.metering.rejections import refusal_name
 from services.events import NotYet
 
@@ -50,55 +54,90 @@ class Answer(NamedTuple):
 async def ingest(session: AsyncSession, events: Sequence[object], *, now: datetime) -> list[Answer]:
     """Keep what is right and new; the answers stand in the order of the events."""
     held = await _held(session, events, now)
-    answers: list[Answer | None] = [None] * len(events)
-    taken: dict[int, Taken] = {}
-    for index, event in enumerate(events):
-        if index % _TURN == _TURN - 1:
-            await asyncio.sleep(0)
-        try:
-            taken[index] = take(event, held.rules)
-        except UsageRejected as refusal:
-            answers[index] = rejected(event, refusal)
-    first: dict[Ref, Taken] = {}
-    again: list[int] = []
-    for index, event in taken.items():
-        if first.setdefault(event.ref, event) is not event:
-            again.append(index)
+    found = await _look(session, events, held)
     arrival = await queries.next_arrival(session)
-    new = await store.keep(session, list(first.values()), arrival, now=now)
-    kept_days = {(each.subscription_id, each.day) for ref, each in first.items() if ref in new}
-    await note_late(session, kept_days, arrival)
-    correcting = [ref for ref in new if first[ref].original is not None]
+    new = await store.keep(session, list(found.taken.values()), found.lines, arrival, now=now)
+    await note_late(session, _days_of(found, new, events, held.rules), arrival)
+    correcting = [ref for ref, each in found.taken.items() if each.original is not None and ref in new]
     applied = await corrections.apply(session, new, correcting, arrival)
-    old = [ref for ref in first if ref not in new]
+    old = [ref for ref in found.first if ref not in new]
     kept = await store.contents(session, old) if old else {}
-    repeated = set(again)
-    for index, event in taken.items():
-        ref = event.ref
-        if ref in new and index not in repeated:
-            answers[index] = _accepted(event, held, applied)
+    plain = not applied.corrected and held.known.closed_through is None
+    for index, ref in found.refs.items():
+        if ref in new and found.first[ref] == index:
+            taken = found.taken.get(ref)
+            if plain and (taken is None or taken.original is None):
+                found.answers[index] = Answer(ref.id, ref.source, Outcome.ACCEPTED)
+            else:
+                found.answers[index] = _accepted(taken or take(events[index], held.rules), held, applied)
         else:
-            same = event.content == (first[ref].content if ref in new else kept[ref])
-            answers[index] = Answer(ref.id, ref.source, Outcome.DUPLICATE, None if same else CONTENT_DIFFERS)
-    return [answer for answer in answers if answer is not None]
+            said = take(events[index], held.rules).content
+            same = said == (take(events[found.first[ref]], held.rules).content if ref in new else kept[ref])
+            found.answers[index] = Answer(ref.id, ref.source, Outcome.DUPLICATE, None if same else CONTENT_DIFFERS)
+    return [answer for answer in found.answers if answer is not None]
+
+
+@dataclass(slots=True)
+class _Found:
+    """A batch that was looked at: what is rejected is answered, the rest is ready to be kept."""
+
+    answers: list[Answer | None]
+    refs: dict[int, Ref] = field(default_factory=dict)  # of all that may be kept, by their place in the batch
+    first: dict[Ref, int] = field(default_factory=dict)  # where in the batch each stands first
+    taken: dict[Ref, Taken] = field(default_factory=dict)
+    lines: dict[Ref, str] = field(default_factory=dict)  # of regular events, in place of `taken`
+
+
+async def _look(session: AsyncSession, events: Sequence[object], held: rules.Held) -> _Found:
+    found = _Found([None] * len(events))
+    lane = Lane(held.rules) if store.takes_lines(session, len(events)) else None
+    for start in range(0, len(events), _TURN):
+        await asyncio.sleep(0)
+        for index, event in enumerate(events[start : start + _TURN], start):
+            regular = lane.line(event) if lane is not None else None
+            if regular is not None:
+                ref, line = regular
+                found.refs[index] = ref
+                if found.first.setdefault(ref, index) == index:
+                    found.lines[ref] = line
+                continue
+            try:
+                taken = take(event, held.rules)
+            except UsageRejected as refusal:
+                found.answers[index] = rejected(event, refusal)
+            else:
+                found.refs[index] = taken.ref
+                if found.first.setdefault(taken.ref, index) == index:
+                    found.taken[taken.ref] = taken
+    return found
 
 
 async def _held(session: AsyncSession, events: Sequence[object], now: datetime) -> rules.Held:
     named: set[tuple[str, str | None]] = set()
     correcting = False
     for event in events:
-        subject = subject_of(event)
-        if subject is None or not isinstance(event, dict):
-            continue
-        data = event.get("data")
-        meter = data.get("meter") if isinstance(data, dict) else None
-        if isinstance(data, dict) and "original" in data:
-            correcting = True
-            inner = data.get("data")
-            meter = inner.get("meter") if meter is None and isinstance(inner, dict) else meter
-        named.add((subject, meter if isinstance(meter, str) else None))
+        try:
+            data = event["data"]  # type: ignore[index]  # whatever it is; what it should be is looked at later
+            subject, meter = event["subject"], data.get("meter")  # type: ignore[index]
+            if "original" in data:
+                correcting = True
+                inner = data.get("data")
+                meter = inner.get("meter") if meter is None and isinstance(inner, dict) else meter
+            named.add((subject, meter))
+        except (KeyError, TypeError, AttributeError):
+            if (subject := subject_of(event)) is not None:
+                named.add((subject, None))
+    named = {each for each in named if subject_of({"subject": each[0]}) is not None}
     await corrections.lock(session, alone=correcting)
     return await rules.load(session, named, now=now)
+
+
+def _days_of(found: _Found, new: set[Ref], events: Sequence[object], rules_: Rules) -> Iterator[tuple[UUID, date]]:
+    """Whose days have new usage; asked for only where a period is closed."""
+    for ref, index in found.first.items():
+        if ref in new:
+            taken = found.taken.get(ref) or take(events[index], rules_)
+            yield taken.subscription_id, taken.day
 
 
 def _accepted(event: Taken, held: rules.Held, applied: corrections.Applied) -> Answer:

@@ -12,7 +12,8 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import func, select
+from sqlalchemy import Uuid, any_, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -132,15 +133,20 @@ async def _subscriptions(
 ) -> dict[str, Subscription | None]:
     ids = {subject: id_ for subject in {each[0] for each in named} if (id_ := subscription_id(subject)) is not None}
     ordered = sorted(set(ids.values()))
+    query = select(
+        KnownSubscription.id,
+        KnownSubscription.offering_id,
+        KnownSubscription.activated_at,
+        KnownSubscription.ended_at,
+    )
     rows: dict[UUID, Any] = {}
-    for start in range(0, len(ordered), _KEYS_A_QUERY):
-        query = select(
-            KnownSubscription.id,
-            KnownSubscription.offering_id,
-            KnownSubscription.activated_at,
-            KnownSubscription.ended_at,
-        ).where(KnownSubscription.id.in_(ordered[start : start + _KEYS_A_QUERY]))
-        rows |= {row.id: row for row in await session.execute(query)}
+    if session.get_bind().dialect.name == "postgresql":  # one parameter: IN would be compiled anew each time
+        of = KnownSubscription.id == any_(literal(ordered, ARRAY(Uuid)))
+        rows = {row.id: row for row in await session.execute(query.where(of))}
+    else:
+        for start in range(0, len(ordered), _KEYS_A_QUERY):
+            of = KnownSubscription.id.in_(ordered[start : start + _KEYS_A_QUERY])
+            rows |= {row.id: row for row in await session.execute(query.where(of))}
     missing = {
         row.offering_id
         for subject, meter in named

@@ -2,15 +2,16 @@
 
 Arrivals are numbered within the INSERT, not before: a cut of them waits for the table's writers (queries.arrivals).
 
-PostgreSQL: a small batch is one INSERT of arrays, a large one is copied into a temporary table and inserted from there
-(ADR-0016 has the figures); both past the ORM, on the transaction's own driver connection. SQLite: INSERT of some
+PostgreSQL: a small batch is one INSERT of arrays; a large one is copied straight into the table, and only where some of
+it is there already into a temporary table and inserted from there (ADR-0016 has the figures). Both go past the ORM, on
+the transaction's own driver connection. SQLite: INSERT of some
 hundred rows at a time.
 """
 
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -21,11 +22,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.domain.usage import Kind, Reading, Ref, Taken
 from pricing_service.tables import UsageCorrection, UsageEvent
+from pricing_service.use_cases.metering.lane import whole
 from services.db.upsert import upsert
 from services.errors import Unavailable
 
+Row = tuple[Taken, int, Reading]  # an event, and the reading of it that is row `position`
 _COPIED_FROM = 250  # events; below it the two more round trips of a COPY cost more than they save
-_STAGED = "usage_staged"
 _ROWS_A_STATEMENT = 500  # × 15 columns stays below the parameters that SQLite takes
 _VOID = Reading("", 0, Decimal(0))  # a void's row measures nothing
 
@@ -33,6 +35,7 @@ _COLUMNS = (
     "source, event_id, position, time, day, subscription_id, meter, meter_version, quantity, value, attributes, "
     "counts, received_at"
 )
+_COPIED = [*_COLUMNS.split(", "), "arrival"]
 _FROM_ARRAYS = f"""
     INSERT INTO usage_event ({_COLUMNS}, arrival)
     SELECT *, nextval('usage_arrival_number_seq')
@@ -42,39 +45,47 @@ _FROM_ARRAYS = f"""
 _STAGING = """
     CREATE TEMP TABLE IF NOT EXISTS usage_staging (
         source text, event_id text, position int, time timestamptz, day date, subscription_id uuid, meter text,
-        meter_version int, quantity numeric, value text, attributes jsonb, counts bool, received_at timestamptz
+        meter_version int, quantity numeric, value text, attributes jsonb, counts bool, received_at timestamptz,
+        arrival bigint
     ) ON COMMIT DELETE ROWS"""
 _FROM_STAGING = f"""
-    INSERT INTO usage_event ({_COLUMNS}, arrival)
-    SELECT {_COLUMNS}, nextval('usage_arrival_number_seq') FROM usage_staging
+    INSERT INTO usage_event ({_COLUMNS}, arrival) SELECT {_COLUMNS}, arrival FROM usage_staging
     ON CONFLICT DO NOTHING"""  # noqa: S608  # constants alone
-# Rows that this transaction has written carry its number; the staged ones without such a row were there before.
+# The number of the arrival is this batch's alone: staged rows without such a row were there before.
 _DUPLICATES = """
     SELECT s.source, s.event_id FROM usage_staging s
     WHERE NOT EXISTS (
         SELECT FROM usage_event u
         WHERE u.source = s.source AND u.event_id = s.event_id AND u.position = s.position
-            AND u.xmin = pg_current_xact_id()::xid
+            AND u.arrival = s.arrival
     )"""
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPED = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
-async def keep(session: AsyncSession, events: Sequence[Taken], arrival: Any, *, now: datetime) -> set[Ref]:
+def takes_lines(session: AsyncSession, count: int) -> bool:
+    """Whether so many events would be copied, for which a lane has lines."""
+    return count >= _COPIED_FROM and session.get_bind().dialect.name == "postgresql"
+
+
+async def keep(
+    session: AsyncSession, events: Sequence[Taken], lines: Mapping[Ref, str], arrival: Any, *, now: datetime
+) -> set[Ref]:
     """Keep the events, each of another (source, id), and return those that were not there yet.
 
-    A correction's replacement does not count before `corrections.apply` says so.
+    `lines` are further events in COPY's text format, if `takes_lines`. A correction's replacement does not count
+    before `corrections.apply` says so.
     """
-    firsts = [_row(event, 0, event.readings[0] if event.readings else _VOID, now) for event in events]
-    new = await _insert(session, firsts, arrival)
+    firsts = [(event, 0, event.readings[0] if event.readings else _VOID) for event in events]
+    new = await _insert(session, firsts, arrival, now, lines)
     more = [
-        _row(event, position, reading, now)
+        (event, position, reading)
         for event in events
         if len(event.readings) > 1 and event.ref in new
         for position, reading in enumerate(event.readings[1:], 1)
     ]
     if more:
-        await _insert(session, more, arrival)
+        await _insert(session, more, arrival, now, {})
     corrections = [event for event in events if event.original is not None and event.ref in new]
     if corrections:
         await _keep_corrections(session, corrections)
@@ -132,35 +143,50 @@ def _row(event: Taken, position: int, reading: Reading, now: datetime) -> tuple[
     )
 
 
-async def _insert(session: AsyncSession, rows: Sequence[tuple[Any, ...]], arrival: Any) -> set[Ref]:
+async def _insert(
+    session: AsyncSession, rows: Sequence[Row], arrival: Any, now: datetime, lines: Mapping[Ref, str]
+) -> set[Ref]:
+    if not rows and not lines:
+        return set()
     if session.get_bind().dialect.name != "postgresql":
-        return await _insert_on_sqlite(session, rows, arrival)
+        return await _insert_on_sqlite(session, rows, arrival, now)
     connection = await (await session.connection()).get_raw_connection()
     driver: Any = connection.driver_connection
     async with _outages():
-        if len(rows) < _COPIED_FROM:
-            columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
+        if not lines and len(rows) < _COPIED_FROM:
+            columns: list[Any] = [list(column) for column in zip(*(_row(*row, now) for row in rows), strict=True)]
             columns[10] = [_json(attributes) for attributes in columns[10]]
             return {Ref(*pair) for pair in await driver.fetch(_FROM_ARRAYS, *columns)}
-        await driver.execute(_STAGING)
-        if session.info.setdefault(_STAGED, False):  # by an earlier part of this transaction
-            await driver.execute("TRUNCATE usage_staging")
-        session.info[_STAGED] = True
-        text = "".join(map(_copied, rows)).encode()
-        await driver.copy_to_table("usage_staging", source=io.BytesIO(text), columns=_COLUMNS.split(", "))
-        inserted = int((await driver.execute(_FROM_STAGING)).split()[-1])
-        new = {Ref(row[0], row[1]) for row in rows}
-        if inserted < len(rows):
-            new -= {Ref(*pair) for pair in await driver.fetch(_DUPLICATES)}
+        # The number only once the table's writers count us among them: see queries.arrivals.
+        await driver.execute("LOCK TABLE usage_event IN ROW EXCLUSIVE MODE")
+        number = await driver.fetchval("SELECT nextval('usage_arrival_number_seq')")
+        text = whole([*lines.values(), *map(_line, rows)], arrival=number, now=now).encode()
+        new = {*lines, *(event.ref for event, _, _ in rows)}
+        try:
+            async with driver.transaction():  # a savepoint
+                await driver.copy_to_table("usage_event", source=io.BytesIO(text), columns=_COPIED)
+        except _unique_violation():
+            new -= await _copied_where_new(driver, text, len(rows) + len(lines))
         return new
 
 
-def _copied(row: tuple[Any, ...]) -> str:
-    """A row in COPY's text format."""
-    source, id_, position, time, day, subscription, meter, version, quantity, value, attributes, counts, now = row
+async def _copied_where_new(driver: Any, text: bytes, count: int) -> set[Ref]:
+    """Insert the copied rows that are not there yet, and return what names the others."""
+    await driver.execute(_STAGING)
+    await driver.execute("TRUNCATE usage_staging")
+    await driver.copy_to_table("usage_staging", source=io.BytesIO(text), columns=_COPIED)
+    inserted = int((await driver.execute(_FROM_STAGING)).split()[-1])
+    return set() if inserted == count else {Ref(*pair) for pair in await driver.fetch(_DUPLICATES)}
+
+
+def _line(row: Row) -> str:
+    """A row up to `counts`, in COPY's text format."""
+    event, position, reading = row
+    counts = "t" if event.kind is Kind.READING else "f"
     return (
-        f"{_escaped(source)}\t{_escaped(id_)}\t{position}\t{time}\t{day}\t{subscription}\t{_escaped(meter)}\t{version}\t"
-        f"{quantity}\t{_escaped(value)}\t{_escaped(_json(attributes))}\t{'t' if counts else 'f'}\t{now}\n"
+        f"{_escaped(event.ref.source)}\t{_escaped(event.ref.id)}\t{position}\t{event.time.isoformat()}\t{event.day}\t"
+        f"{event.subscription_id}\t{_escaped(reading.meter)}\t{reading.version}\t{reading.quantity}\t"
+        f"{_escaped(reading.value)}\t{_escaped(_json(reading.attributes))}\t{counts}"
     )
 
 
@@ -174,11 +200,12 @@ def _json(attributes: tuple[tuple[str, str], ...] | None) -> str | None:
     return None if attributes is None else json.dumps(dict(attributes), ensure_ascii=False)
 
 
-async def _insert_on_sqlite(session: AsyncSession, rows: Sequence[tuple[Any, ...]], arrival: Any) -> set[Ref]:
+async def _insert_on_sqlite(session: AsyncSession, rows: Sequence[Row], arrival: Any, now: datetime) -> set[Ref]:
     new: set[Ref] = set()
     names = _COLUMNS.split(", ")
     for start in range(0, len(rows), _ROWS_A_STATEMENT):
-        values = [dict(zip(names, row, strict=True)) for row in rows[start : start + _ROWS_A_STATEMENT]]
+        some = rows[start : start + _ROWS_A_STATEMENT]
+        values = [dict(zip(names, _row(*row, now), strict=True)) for row in some]
         for each in values:
             each["attributes"] = None if each["attributes"] is None else dict(each["attributes"])
             each["arrival"] = arrival
@@ -205,10 +232,17 @@ async def _keep_corrections(session: AsyncSession, events: Sequence[Taken]) -> N
         await session.execute(upsert(session, UsageCorrection).values(values))
 
 
+def _unique_violation() -> type[Exception]:
+    import asyncpg  # type: ignore[import-untyped]
+
+    violation: type[Exception] = asyncpg.UniqueViolationError
+    return violation
+
+
 @asynccontextmanager
 async def _outages() -> AsyncIterator[None]:
     """The driver's own errors are not wrapped by SQLAlchemy: those that pass are told apart here."""
-    import asyncpg  # type: ignore[import-untyped]  # late, since embedded it is not needed
+    import asyncpg  # late, since embedded it is not needed
 
     try:
         yield
