@@ -171,7 +171,7 @@ async def _rated(there: Organisation) -> tuple[float, float]:
             job = (await finance.get(f"/v1/jobs/{job['id']}")).json()
         used = there.cpu_seconds() - before
         assert job["state"] == "succeeded", job
-        return used, _megabytes(status, "VmHWM") - resident
+        return used, max(_megabytes(status, "VmHWM") - resident, 0.0)
 
 
 def _megabytes(status: Path, name: str) -> float:
