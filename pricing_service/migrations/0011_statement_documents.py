@@ -26,7 +26,9 @@ def upgrade() -> None:
         sa.Column("correlation_id", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_service_classification")),
     )
+    op.add_column("price_plan", sa.Column("reason", sa.String(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("price_plan", "reason")
     op.drop_table("service_classification")

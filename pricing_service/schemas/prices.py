@@ -222,6 +222,10 @@ class PricePlanCreate(PlanTerms):
         description="Business units that are offered the price, with those below them; empty: all",
     )
     effective_from: Instant | None = Field(None, description="From this instant's day (UTC) on; absent: now")
+    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
+        None,
+        description="Why the price of offerings that are subscribed changes without an announced price change",
+    )
 
 
 class PricePlanRead(Read):
@@ -236,6 +240,7 @@ class PricePlanRead(Read):
     maximum: DecimalString | None
     audience: list[UUID]
     existing_subscriptions: Existing
+    reason: str | None
     created_at: datetime
 
 

@@ -19,6 +19,7 @@ class PricePlan(Aggregate, Base):
 
     __tablename__ = "price_plan"
     __table_args__ = (UniqueConstraint("offering_id", "plan_version"),)
+    __not_audited__ = frozenset({"reason"})
 
     offering_id: Mapped[UUID]
     plan_version: Mapped[int]
@@ -30,6 +31,7 @@ class PricePlan(Aggregate, Base):
     maximum: Mapped[Decimal | None] = mapped_column(ExactDecimal)
     audience: Mapped[list[str]] = mapped_column(JsonDocument)  # business units and those below; empty: all
     existing_subscriptions: Mapped[str]
+    reason: Mapped[str | None]  # of a change that nobody announced
 
 
 class PricedOffering(Aggregate, Base):

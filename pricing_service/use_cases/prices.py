@@ -13,7 +13,7 @@ from pricing_service.domain.prices import Cell, price
 from pricing_service.events import PriceChanged
 from pricing_service.schemas.price_changes import PriceChangeCreate
 from pricing_service.schemas.prices import PricePlanCreate, PricePreview, PricePreviewRead
-from pricing_service.tables import FiscalCalendarRow, PricedOffering, PricePlan
+from pricing_service.tables import FiscalCalendarRow, KnownSubscription, PricedOffering, PricePlan
 from pricing_service.use_cases.charges import charge_of, check_terms, discounts_of, priced_line, under
 from services.errors import Conflict, Fault, Invalid
 from services.events import record
@@ -27,18 +27,35 @@ class PlanCurrencyFixed(Conflict): ...
 class EffectiveInClosedPeriod(Conflict): ...
 
 
+class PriceChangeNotAnnounced(Conflict): ...
+
+
 class QuantitiesDiffer(Invalid): ...
 
 
 async def create_price_plan(session: AsyncSession, body: PricePlanCreate, *, now: datetime) -> PricePlan:
     """Add the next version of the offering's plan.
 
-    Raises the refusals of its terms, PlanCurrencyFixed and EffectiveInClosedPeriod.
+    Raises the refusals of its terms, PlanCurrencyFixed, EffectiveInClosedPeriod and PriceChangeNotAnnounced.
     """
     check_terms(body)
     effective_from = body.effective_from or now
     await refuse_closed(session, effective_from)
-    return await add_version(session, body, effective_from, Existing.FOLLOW)
+    if body.reason is None and await queries.plans_of(session, body.offering_id):
+        await _refuse_unannounced(session, body.offering_id)
+    return await add_version(session, body, effective_from, Existing.FOLLOW, reason=body.reason)
+
+
+async def _refuse_unannounced(session: AsyncSession, offering_id: UUID) -> None:
+    """A price that somebody pays changes by a price change, shadow-priced and announced, or for a reason that stays."""
+    held = select(KnownSubscription.id).where(
+        KnownSubscription.offering_id == offering_id, KnownSubscription.ended_at.is_(None)
+    )
+    if await session.scalar(held.limit(1)) is not None:
+        raise PriceChangeNotAnnounced(
+            "the offering is subscribed: change its price by POST /v1/price-changes, or say why it is not announced",
+            faults=[Fault("/reason", "is needed where the offering is subscribed")],
+        )
 
 
 async def refuse_closed(session: AsyncSession, effective_from: datetime) -> None:
@@ -55,7 +72,12 @@ async def refuse_closed(session: AsyncSession, effective_from: datetime) -> None
 
 
 async def add_version(
-    session: AsyncSession, body: PricePlanCreate, effective_from: datetime, existing: Existing
+    session: AsyncSession,
+    body: PricePlanCreate,
+    effective_from: datetime,
+    existing: Existing,
+    *,
+    reason: str | None = None,
 ) -> PricePlan:
     """The next version, told to everyone. Raises PlanCurrencyFixed."""
     priced = await session.get(PricedOffering, body.offering_id)
@@ -75,6 +97,7 @@ async def add_version(
         currency=body.currency,
         effective_from=effective_from,
         existing_subscriptions=existing,
+        reason=reason,
         **terms_document(body),
     )
     session.add(plan)

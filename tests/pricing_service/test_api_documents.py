@@ -13,7 +13,7 @@ import pytest
 from services.ids import uuid7
 from services.testing import ServiceHarness
 from tests.pricing_service import focus_validator
-from tests.pricing_service.samples import PER_SERVER, World, imported, real_focus_sample, refusal, usage
+from tests.pricing_service.samples import PER_SERVER, World, imported, real_focus_sample, real_rates, refusal, usage
 from tests.pricing_service.test_api_statements import rate, report
 
 pytestmark = pytest.mark.anyio
@@ -79,9 +79,10 @@ async def second_unit(service: ServiceHarness, world: World, client: httpx.Async
     return unit
 
 
-async def test_real_costs_become_statements_and_a_valid_focus_export(
-    service: ServiceHarness, finance: httpx.AsyncClient, world: World, tmp_path: Path
-) -> None:
+async def two_exported_months(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> list[dict[str, str]]:
+    """From the real sample to FOCUS rows: two months, showback, a prepaid fee, a discount, a correction."""
     await world.priced(finance, COST_PLUS, SUPPORT, BURST, since="2024-01-01")
     shown = World(service, await second_unit(service, world, finance), world.service_id, world.offering)
     first, second = await world.subscribed("2024-09-01", quantity="3"), await shown.subscribed("2024-09-11")
@@ -140,17 +141,45 @@ async def test_real_costs_become_statements_and_a_valid_focus_export(
         other = await consumer.get(f"/v1/focus-exports/2024-09?business_unit_id={shown.unit}")
         assert other.status_code in (403, 404)
 
-    if reason := focus_validator.missing():
-        pytest.skip(reason)
+    return [*rows, *(await focus(finance, "2024-10")), *([] if note.json()["period"] == "2024-10" else [credit])]
+
+
+async def test_real_costs_become_statements_and_focus_rows(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    assert len(await two_exported_months(service, finance, world)) >= 10
+
+
+@pytest.mark.skipif(focus_validator.missing() is not None, reason=focus_validator.missing() or "")
+async def test_the_public_validator_takes_the_export(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World, tmp_path: Path
+) -> None:
+    rows = await two_exported_months(service, finance, world)
     file = tmp_path / "export.csv"
-    everything = [*rows, *(await focus(finance, "2024-10"))] + ([] if note.json()["period"] == "2024-10" else [credit])
     with file.open("w", newline="") as out:
         writer = csv.DictWriter(out, list(rows[0]))
         writer.writeheader()
-        writer.writerows(everything)
+        writer.writerows(rows)
     verdict = focus_validator.validate(file)
     assert verdict.failed == {focus_validator.CONTRADICTORY}, verdict.output
     assert verdict.passed > 240
+
+
+async def test_published_rates_are_charged_to_the_cent(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    """Real rates of universities, each year's from its fiscal year (July) on; what they print is what is charged."""
+    with real_rates().open(newline="") as file:
+        rates = [row for row in csv.DictReader(file) if row["service"] == "Open Source DB Service"]
+    assert len(rates) == 4
+    for row in rates:
+        charge = PER_SERVER | {"name": row["service"], "unit_price": row["price"]}
+        await world.priced(finance, charge, since=f"20{int(row['fiscal_year'][2:]) - 1}-07-01")
+    await world.subscribed("2016-07-01", quantity="3")
+    for row in rates:
+        period = f"20{int(row['fiscal_year'][2:]) - 1}-10"
+        (statement,) = await issued(service, finance, period)
+        assert D(statement["total"]["amount"]) == 3 * D(row["price"])
 
 
 async def test_pages_tables_changes_and_levers(
