@@ -4,11 +4,11 @@ A line counts in the period that it is for: what is billed in advance in a later
 the next year's budget. A chargeback uses the reservation of its own demand (without one: of its business unit and
 offering) in that period; what is due once uses it in whatever period it is held. What exceeds it, what comes late for
 an earlier period, and all usage, is actual without a reservation. Showback is memo: it is shown, and counts against
-nothing. A credit note lowers the actual where the demand's charges were counted; what it restores is available to
-everybody, not reserved again.
+nothing. A credit note lowers the actual where its lines were counted; what it restores is available to everybody, not
+reserved again.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -18,15 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
 from pricing_service.domain.budget import Figure
-from pricing_service.domain.budget_phases import ScopeKind, most_specific
+from pricing_service.domain.budget_phases import most_specific
 from pricing_service.domain.periods import Period
 from pricing_service.tables import Budget, BudgetEntry, Reservation, Statement, StatementLine
 from pricing_service.use_cases.budget_ledger import Cause, ChargeKind, Movement, locked, of_unit, post
 from pricing_service.use_cases.reservations import give_back
-from services.db import exact_sum
 from services.money import EXACT, exact_total
-
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ async def spend(
     session: AsyncSession, statement: Statement, lines: Sequence[StatementLine], *, memo: bool = False
 ) -> None:
     """Count an issued statement: as actual, from its own reservations first; as memo where it is showback."""
-    by_group = await _groups(session, statement, lines)
+    by_group = await _groups(session, statement, [(line, line.amount) for line in lines])
     years = {group.period.fiscal_year for group in by_group}
     conditions = [*of_unit(statement.business_unit_id, statement.currency), Budget.fiscal_year.in_(years)]
     budgets = {budget.id: budget for budget in await locked(session, *conditions)}
@@ -54,11 +51,8 @@ async def spend(
     held = await _held(session, budgets, {group.period.number for group in by_group})
     movements: dict[UUID, list[Movement]] = {}
     for group, amount in by_group.items():
-        of_year = {id_: budget for id_, budget in budgets.items() if budget.fiscal_year == group.period.fiscal_year}
-        mine = [each for each in held.get(_owner(group.demand_id, group.offering_id), []) if each.budget_id in of_year]
-        # What is due once may have moved to another budget than what recurs, at a year's end.
-        first = next((each for each in mine if each.charge == group.charge), mine[0] if mine else None)
-        budget = most_specific(of_year.values(), group.service_id) if first is None else of_year[first.budget_id]
+        mine = held.get(_owner(group.demand_id, group.offering_id), [])
+        budget = _counting(group, budgets.values(), mine)
         if budget is None:
             continue
         into = movements.setdefault(budget.id, [])
@@ -71,12 +65,26 @@ async def spend(
         post(session, budgets[budget_id], moved, thread=statement.correlation_id)
 
 
-async def _groups(session: AsyncSession, statement: Statement, lines: Sequence[StatementLine]) -> dict[_Group, Decimal]:
-    """A line counts in the period that it is for, or in the earliest open one where that is closed by now."""
+def _counting(group: _Group, budgets: Iterable[Budget], mine: Sequence[Reservation]) -> Budget | None:
+    """The one of the budgets that the group counts against: where its reservation is, else the most specific."""
+    of_year = {budget.id: budget for budget in budgets if budget.fiscal_year == group.period.fiscal_year}
+    held = [each for each in mine if each.budget_id in of_year]
+    # What is due once may have moved to another budget than what recurs, at a year's end.
+    first = next((each for each in held if each.charge == group.charge), held[0] if held else None)
+    return most_specific(of_year.values(), group.service_id) if first is None else of_year[first.budget_id]
+
+
+async def _groups(
+    session: AsyncSession, statement: Statement, parts: Iterable[tuple[StatementLine, Decimal]]
+) -> dict[_Group, Decimal]:
+    """Amounts of the statement's lines, by what a budget can tell apart.
+
+    A line counts in the period that it is for, or in the earliest open one where that is closed by now.
+    """
     calendar = await queries.fiscal_calendar(session)
     earliest = await queries.earliest_open(session, calendar, calendar.parse(statement.period))
     amounts: dict[_Group, list[Decimal]] = {}
-    for line in lines:
+    for line, amount in parts:
         period = max(earliest, calendar.parse(line.service_period))
         group = _Group(
             period,
@@ -86,7 +94,7 @@ async def _groups(session: AsyncSession, statement: Statement, lines: Sequence[S
             line.service_id,
             ChargeKind.of(line.recurring),
         )
-        amounts.setdefault(group, []).append(line.amount)
+        amounts.setdefault(group, []).append(amount)
     return {group: exact_total(of_group) for group, of_group in amounts.items()}
 
 
@@ -130,75 +138,58 @@ async def _held(
 
 async def credit(
     session: AsyncSession,
+    statement: Statement,
+    parts: Sequence[tuple[StatementLine, Decimal]],
     *,
-    business_unit_id: UUID,
-    period: Period | str,
-    currency: str,
-    by_demand: Mapping[UUID | None, Decimal],
     thread: str | None = None,
     credit_note_id: UUID | None = None,
 ) -> None:
-    """Restore what a credit note gives back (amounts ≥ 0, by the demand that was charged) in `period`.
+    """Restore what a credit note gives back of lines of an issued chargeback (below zero: what it takes again).
 
-    Each demand's amount goes to the budgets in which its charges of the fiscal year were counted, to none beyond
-    what was counted there while another has some left; where none was, to the unit's budget for everything.
+    Each line's amount goes where the line was counted: to the same budget and period, or where that is closed by now
+    to the earliest open one. Where it was counted in none of that year's, it goes to the one that would count it today.
     """
-    booked = (await queries.fiscal_calendar(session)).parse(str(period))
-    conditions = [*of_unit(business_unit_id, currency), Budget.fiscal_year == booked.fiscal_year]
+    by_group = await _groups(session, statement, parts)
+    years = {group.period.fiscal_year for group in by_group}
+    conditions = [*of_unit(statement.business_unit_id, statement.currency), Budget.fiscal_year.in_(years)]
     budgets = {budget.id: budget for budget in await locked(session, *conditions)}
-    counted = await _counted(session, budgets, by_demand)
+    if not budgets:
+        return
+    held = await _held(session, budgets, {group.period.number for group in by_group})
+    counted = await _counted(session, statement, budgets)
     movements: dict[UUID, list[Movement]] = {}
-    for demand_id, amount in by_demand.items():
-        for budget_id, part in _shares(amount, counted.get(demand_id, {}), budgets):
+    for group, amount in by_group.items():
+        mine = held.get(_owner(group.demand_id, group.offering_id), [])
+        then = [budgets[budget_id] for budget_id in counted.get((group.demand_id, group.charge), ())]
+        budget = _counting(group, then, mine) or _counting(group, budgets.values(), mine)
+        if budget is not None:
+            number, given, whose = group.period.number, amount.copy_negate(), group.demand_id
             movement = Movement(
-                booked.number,
-                Figure.ACTUAL,
-                part.copy_negate(),
-                Cause.CREDIT_NOTE,
-                demand_id=demand_id,
-                source_id=credit_note_id,
+                number, Figure.ACTUAL, given, Cause.CREDIT_NOTE, demand_id=whose, source_id=credit_note_id
             )
-            movements.setdefault(budget_id, []).append(movement)
+            movements.setdefault(budget.id, []).append(movement)
     for budget_id, moved in movements.items():
         post(session, budgets[budget_id], moved, thread=thread)
 
 
 async def _counted(
-    session: AsyncSession, budgets: Mapping[UUID, Budget], demands: Mapping[UUID | None, Decimal]
-) -> dict[UUID | None, dict[UUID, Decimal]]:
-    """Per demand and budget the actual that is counted by now."""
-    known = [demand_id for demand_id in demands if demand_id is not None]
+    session: AsyncSession, statement: Statement, budgets: Collection[UUID]
+) -> dict[tuple[UUID | None, ChargeKind], list[UUID]]:
+    """The budgets that the statement's lines were counted in, by demand and kind of charge."""
     query = (
-        select(BudgetEntry.demand_id, BudgetEntry.budget_id, exact_sum(BudgetEntry.delta))
+        select(BudgetEntry.demand_id, BudgetEntry.charge, BudgetEntry.budget_id)
         .where(
             BudgetEntry.budget_id.in_(budgets),
             BudgetEntry.figure == Figure.ACTUAL,
-            BudgetEntry.cause != Cause.OPENING,
-            or_(BudgetEntry.demand_id.in_(known), BudgetEntry.demand_id.is_(None)),
+            BudgetEntry.cause == Cause.STATEMENT,
+            BudgetEntry.source_id == statement.id,
+            BudgetEntry.charge.is_not(None),
         )
-        .group_by(BudgetEntry.demand_id, BudgetEntry.budget_id)
+        .order_by(BudgetEntry.budget_id)
+        .distinct()
     )
-    counted: dict[UUID | None, dict[UUID, Decimal]] = {}
-    for demand_id, budget_id, amount in await session.execute(query):
-        counted.setdefault(demand_id, {})[budget_id] = amount
+    counted: dict[tuple[UUID | None, ChargeKind], list[UUID]] = {}
+    for demand_id, charge, budget_id in await session.execute(query):
+        assert charge is not None
+        counted.setdefault((demand_id, ChargeKind(charge)), []).append(budget_id)
     return counted
-
-
-def _shares(
-    amount: Decimal, counted: Mapping[UUID, Decimal], budgets: Mapping[UUID, Budget]
-) -> list[tuple[UUID, Decimal]]:
-    """Where a credit goes: the largest counted first."""
-    order = sorted(counted, key=lambda budget_id: (-counted[budget_id], budget_id))
-    if not order:
-        for_all = next((b.id for b in budgets.values() if b.scope.kind is ScopeKind.ALL), None)
-        return [] if for_all is None else [(for_all, amount)]
-    shares: list[tuple[UUID, Decimal]] = []
-    for budget_id in order:
-        part = min(amount, max(counted[budget_id], ZERO))
-        if part:
-            shares.append((budget_id, part))
-            amount = EXACT.subtract(amount, part)
-    if amount:
-        first, part = shares[0] if shares else (order[0], ZERO)
-        shares = [(first, EXACT.add(part, amount)), *shares[1:]]
-    return shares

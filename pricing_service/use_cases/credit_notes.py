@@ -143,10 +143,8 @@ async def _issue(
     if mode is BillingMode.CHARGEBACK:
         await budget_spending.credit(
             session,
-            business_unit_id=statement.business_unit_id,
-            period=period,
-            currency=statement.currency,
-            by_demand=_by_demand(credit_lines),
+            statement,
+            [(line, amounts[line.id]) for line in lines],
             thread=thread,
             credit_note_id=note_id,
         )
@@ -178,13 +176,6 @@ async def _issue(
     if statement.state in _BOOKED:
         await journals.book_credit_note(session, statement, note, now=now)
     return note
-
-
-def _by_demand(lines: Sequence[CreditNoteLine]) -> dict[UUID | None, Decimal]:
-    amounts: dict[UUID | None, Decimal] = {}
-    for line in lines:
-        amounts[line.demand_id] = EXACT.add(amounts.get(line.demand_id, Decimal(0)), line.amount)
-    return amounts
 
 
 def _event(note: CreditNote, lines: Sequence[CreditNoteLine]) -> CreditNoteIssued:

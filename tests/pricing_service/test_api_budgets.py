@@ -1,6 +1,7 @@
 """Budgets in periods: set, reserved, charged, closed, amended, transferred, explained, forecast, carried over."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -82,6 +83,14 @@ async def issued(service: ServiceHarness, client: httpx.AsyncClient, world: Worl
     return dict(answer.json())
 
 
+async def credited(client: httpx.AsyncClient, statement: dict[str, Any], line: dict[str, Any], amount: str) -> str:
+    lines = [{"line_id": line["id"], "amount": amount}]
+    wanted = {"statement_id": statement["id"], "lines": lines, "reason": "an outage"}
+    answer = await client.post("/v1/credit-notes", json=wanted)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
 @on_both_databases
 async def test_a_quote_is_held_charged_and_released_period_by_period(
     service: ServiceHarness, finance: httpx.AsyncClient, world: World
@@ -120,14 +129,11 @@ async def test_a_quote_is_held_charged_and_released_period_by_period(
     assert [(part["cause"], D(part["amount"])) for part in why["reserved"]["parts"]].count(("charged", D(-120))) == 1
 
     # A credit note restores, and showback only shows.
-    with context.entered(context.WorkContext("test", "test", "test")):
-        async with service.runtime.database.transaction() as session:
-            credit: dict[UUID | None, Decimal] = {demand: D(20)}
-            unit = {"business_unit_id": world.unit, "currency": "USD"}
-            await budgets.credit(session, **unit, period=f"{PAST}-06", by_demand=credit, credit_note_id=uuid7())  # type: ignore[arg-type]
+    (line,) = [each for each in statement["lines"] if each["charge"] == "server"]
+    await credited(finance, statement, line, "20")
     restored = await read(finance, this)
     assert (D(restored["actual"]), D(restored["available"])) == (185, D(charged["available"]) + 20)
-    assert phases(restored, "actual")[5] == -20
+    assert phases(restored, "actual")[4] == 185
 
     forecast = (await finance.get(f"/v1/budgets/{this}/forecast")).json()
     assert forecast["observed"] == [f"{PAST}-05"]
@@ -196,11 +202,42 @@ async def test_what_is_billed_in_advance_counts_in_the_period_that_it_is_for(
     demand = await world.propose()
     await accept_at(service, await quoted(finance, world, demand), f"{PAST}-11-15")
     await world.subscribed(f"{PAST}-11-01", demand=demand)
-    for period in (f"{PAST}-11", f"{PAST}-12"):  # November bills December as well, December bills January
-        await issued(service, finance, world, period)
+    await issued(service, finance, world, f"{PAST}-11")  # November bills December as well, December bills January
+    december = await issued(service, finance, world, f"{PAST}-12")
     charged, later = await read(finance, this), await read(finance, following)
     assert (phases(charged, "actual")[9:], phases(charged, "reserved")) == ([0, 120, 120], [0] * 12)
     assert (phases(later, "actual"), phases(later, "reserved")) == ([120, *[0] * 11], [0, *[120] * 11])
+
+    # What is credited of January's line comes back in January, whichever statement billed it.
+    (line,) = december["lines"]
+    note = await credited(finance, december, line, "120")
+    same, restored = await read(finance, this), await read(finance, following)
+    assert (same["actual"], phases(restored, "actual")) == (charged["actual"], [0] * 12)
+    reversal = await finance.post(f"/v1/credit-notes/{note}/reverse", json={"reason": "no outage"})
+    assert reversal.status_code == 201, reversal.text
+    same, again = await read(finance, this), await read(finance, following)
+    assert (same["actual"], phases(again, "actual")) == (charged["actual"], phases(later, "actual"))
+
+
+async def test_a_credit_goes_to_the_budget_that_its_line_was_counted_in(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    other = await replace(world, service_id=uuid7(), offering=uuid7()).known()
+    by_service: dict[str, str] = {}
+    for each in (world, other):
+        await each.priced(finance, PER_SERVER, since=f"{PAST}-01-01")
+        await each.subscribed(f"{PAST}-11-01")
+        scope = {"kind": "service", "service_id": str(each.service_id)}
+        by_service[str(each.service_id)] = await set_budget(finance, world, "6000", scope=scope)
+    statement = await issued(service, finance, world, f"{PAST}-11")
+    # Set after the issue, and maybe the larger: it counted nothing of the statement, so it gets nothing back.
+    for_all = await set_budget(finance, world, "9000")
+    counted = dict.fromkeys([*by_service.values(), for_all], D(120)) | {for_all: D(0)}
+    assert len(statement["lines"]) == 2
+    for line, amount in zip(statement["lines"], (D(40), D(70)), strict=True):
+        await credited(finance, statement, line, str(amount))
+        counted[by_service[line["service_id"]]] -= amount
+        assert {budget: D((await read(finance, budget))["actual"]) for budget in counted} == counted
 
 
 async def test_a_cost_counts_against_the_most_specific_budget_and_follows_its_reservation(
