@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.consumers.group import consumers
 from pricing_service.schemas.numbers import Number
-from pricing_service.tables import KnownDemand, KnownSubscription, KnownUnitProfile, KnownUnitTags, SubscriptionStep
+from pricing_service.tables import KnownDemand, KnownSubscription, KnownUnitProfile, SubscriptionStep, UnitTagsStep
 from pricing_service.use_cases import late_usage, quotes
 from services.db.upsert import upsert
 from services.events import Delivery, EventSeen, project
@@ -90,12 +90,31 @@ def _tags(said: dict[str, Any]) -> dict[str, str]:
 class UnitTagsSeen(EventSeen):
     tags: dict[str, Any] = Field(default_factory=dict)
     cost_centre: str | None = None
+    effective_at: AwareDatetime | None = None
+
+    def at(self, told_at: datetime) -> datetime:
+        """From when on these tags hold."""
+        return told_at if self.effective_at is None else self.effective_at
 
 
-@consumers.projection("itaas.demand.business-unit.*", KnownUnitTags)
-async def know_unit_tags(session: AsyncSession, event: Delivery[UnitTagsSeen], now: datetime) -> None:
+@consumers.projection("itaas.demand.business-unit.*", UnitTagsStep)
+async def keep_unit_tags(session: AsyncSession, event: Delivery[UnitTagsSeen], now: datetime) -> None:
+    """Each event is a step of the history of the tags, once; they may come in any order."""
     own = {} if event.data.cost_centre is None else {"cost_centre": event.data.cost_centre}
-    await project(session, KnownUnitTags, event, {"tags": _tags(own) | _tags(event.data.tags)})
+    step = upsert(session, UnitTagsStep).values(
+        id=event.subject,
+        sequence=event.sequence,
+        seen_at=event.time,
+        effective_at=event.data.at(event.time),
+        tags=_tags(own) | _tags(event.data.tags),
+    )
+    await session.execute(step.on_conflict_do_nothing())
+
+
+@consumers.reaction("itaas.demand.business-unit.*")
+async def note_late_tags(session: AsyncSession, event: Delivery[UnitTagsSeen], now: datetime) -> None:
+    """What was so in a closed period already is put right by an adjustment in the open one, for all of the unit."""
+    await late_usage.note_unit_changed(session, event.subject, event.data.at(event.time))
 
 
 class SubscriptionEndedSeen(EventSeen):

@@ -98,6 +98,27 @@ def stretches(activated_at: datetime, ended_at: datetime | None, steps: Sequence
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class TagsStep:
+    """What one event said of a business unit's tags: those from `at` on."""
+
+    sequence: int
+    at: datetime
+    tags: Mapping[str, str]
+
+
+def tags_before(steps: Sequence[TagsStep], moment: datetime) -> Mapping[str, str]:
+    """The tags just before `moment`. `steps` holds at least one, in any order, laid over each other as above.
+
+    Of the steps that begin before `moment` the one of the highest sequence holds: it covers all that were said before
+    it. Before the first step that is known, its own tags hold.
+    """
+    begun = [step for step in steps if step.at < moment]
+    if begun:
+        return max(begun, key=lambda step: step.sequence).tags
+    return min(steps, key=lambda step: step.sequence).tags
+
+
 def months_after(moment: datetime, months: int) -> datetime:
     """The same day so many months later, or the last of that month where it is shorter."""
     month = moment.year * 12 + moment.month - 1 + months

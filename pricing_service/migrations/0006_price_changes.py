@@ -31,12 +31,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", "sequence", name=op.f("pk_subscription_step")),
     )
     op.create_table(
-        "known_unit_tags",
+        "unit_tags_step",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("seen_at", UtcInstant(), nullable=False),
+        sa.Column("effective_at", UtcInstant(), nullable=False),
         sa.Column("tags", JsonDocument, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_known_unit_tags")),
+        sa.PrimaryKeyConstraint("id", "sequence", name=op.f("pk_unit_tags_step")),
+    )
+    # Nobody went by the tags of a unit before: what is rated of the time so far stays without.
+    op.execute(
+        "INSERT INTO unit_tags_step (id, sequence, seen_at, effective_at, tags)"
+        " SELECT id, sequence, seen_at, seen_at, '{}' FROM known_business_unit"
     )
     # What is known of a subscription so far is its last state; quantity and offering have not changed before.
     op.execute(
@@ -144,5 +150,5 @@ def downgrade() -> None:
     with op.batch_alter_table("price_plan") as batch_op:
         for column in ("existing_subscriptions", "audience", "maximum", "minimum", "discounts"):
             batch_op.drop_column(column)
-    op.drop_table("known_unit_tags")
+    op.drop_table("unit_tags_step")
     op.drop_table("subscription_step")

@@ -1,6 +1,6 @@
 """Reads of prices: plans, whom they are for, and what services brought in."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from pricing_service.tables import KnownOffering, KnownUnitTags, PricedOffering, PricePlan
+from pricing_service.domain.history import TagsStep, tags_before
+from pricing_service.tables import KnownOffering, PricedOffering, PricePlan, UnitTagsStep
 from services.db.chassis_tables import KnownBusinessUnit
 
 _DEEPEST = 100
@@ -31,14 +32,15 @@ async def plans_of_all(session: AsyncSession, offering_ids: Collection[UUID]) ->
     return plans
 
 
-async def tags_of(session: AsyncSession, units: Collection[UUID]) -> dict[UUID, dict[str, str]]:
-    """The tags of the business units that have any."""
-    tags: dict[UUID, dict[str, str]] = {}
+async def tags_of(session: AsyncSession, units: Collection[UUID], *, before: datetime) -> dict[UUID, Mapping[str, str]]:
+    """The tags of the business units that are known, as they stood just before an instant."""
+    steps: dict[UUID, list[TagsStep]] = {}
     ordered = sorted(units)
     for start in range(0, len(ordered), _IDS_A_QUERY):
-        wanted = KnownUnitTags.id.in_(ordered[start : start + _IDS_A_QUERY])
-        tags |= {row.id: row.tags for row in await session.scalars(select(KnownUnitTags).where(wanted))}
-    return tags
+        wanted = UnitTagsStep.id.in_(ordered[start : start + _IDS_A_QUERY])
+        for row in await session.scalars(select(UnitTagsStep).where(wanted)):
+            steps.setdefault(row.id, []).append(TagsStep(row.sequence, row.effective_at, row.tags))
+    return {unit: tags_before(of_unit, before) for unit, of_unit in steps.items()}
 
 
 async def unit_path(session: AsyncSession, business_unit_id: UUID) -> list[UUID]:

@@ -21,9 +21,8 @@ _share; service_cost, unit_cost_share, unit_cost |
 | credits | dispute, credit_note, credit_note_line; commitment_miss, service_credit; document_counter |
 | journals | journal, journal_line: what is handed to the ledger |
 | classification | service_classification: a service's place in FOCUS's list |
-| known | known_demand, known_service, known_offering, known_subscription, known_unit_tags, \
-known_unit_profile: others' facts |
-| | subscription_step: the history of a subscription |
+| known | known_demand, known_service, known_offering, known_subscription, known_unit_profile: others' facts |
+| | subscription_step: the history of a subscription; unit_tags_step: of a business unit's tags |
 """
 
 from pricing_service.tables.allocation import (
@@ -71,8 +70,8 @@ from pricing_service.tables.known import (
     KnownService,
     KnownSubscription,
     KnownUnitProfile,
-    KnownUnitTags,
     SubscriptionStep,
+    UnitTagsStep,
 )
 from pricing_service.tables.prices import PriceChange, PricedOffering, PricePlan, ShadowPrice, ShadowPriceOfUnit
 from pricing_service.tables.quotes import Quote, QuoteCounter
@@ -129,7 +128,6 @@ __all__ = [
     "KnownService",
     "KnownSubscription",
     "KnownUnitProfile",
-    "KnownUnitTags",
     "LateUsage",
     "Meter",
     "PeriodState",
@@ -154,6 +152,7 @@ __all__ = [
     "SubscriptionStep",
     "UnitCost",
     "UnitCostShare",
+    "UnitTagsStep",
     "UsageArrival",
     "UsageCorrection",
     "UsageEvent",

@@ -72,9 +72,11 @@ class SubscriptionStep(Projection, Base):
     renews: Mapped[bool]
 
 
-class KnownUnitTags(Projection, Base):
-    """What discounts go by of a business unit."""
+class UnitTagsStep(Projection, Base):
+    """What one event said of a business unit (`id`): the tags that discounts go by, from `effective_at` on."""
 
-    __tablename__ = "known_unit_tags"
+    __tablename__ = "unit_tags_step"
 
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    effective_at: Mapped[datetime] = mapped_column(UtcInstant)
     tags: Mapped[dict[str, str]] = mapped_column(JsonDocument)

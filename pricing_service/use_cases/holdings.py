@@ -45,7 +45,7 @@ async def subjects(
     """
     steps = await queries.steps_of(session, [each.id for each in subscriptions])
     units = {each.business_unit_id for each in subscriptions}
-    tags = await queries.tags_of(session, units)
+    tags = await queries.tags_of(session, units, before=period.end)  # those of today may have come after its close
     holdings = [holding_of(each, steps[each.id], tags.get(each.business_unit_id, {})) for each in subscriptions]
     held = {offering_id for holding, _ in holdings for offering_id in holding.offering_ids}
     offerings = _Offerings(session, period, replacing, await queries.plans_of_all(session, held))

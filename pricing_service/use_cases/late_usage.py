@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pricing_service import queries
 from pricing_service.domain.periods import Period
 from pricing_service.domain.statement import StatementState
-from pricing_service.tables import FiscalCalendarRow, LateUsage, Statement, StatementLine, UsageEvent
+from pricing_service.tables import FiscalCalendarRow, KnownSubscription, LateUsage, Statement, StatementLine, UsageEvent
 from services.db.upsert import upsert
 
 
@@ -45,6 +45,23 @@ async def note_changed(session: AsyncSession, subscription_id: UUID, since: date
         note = upsert(session, LateUsage).values(period=period.name, subscription_id=subscription_id, arrival=0)
         await session.execute(note.on_conflict_do_nothing())
         period = calendar.next(period)
+
+
+async def note_unit_changed(session: AsyncSession, business_unit_id: UUID, since: datetime) -> None:
+    """The same for every subscription that the unit held since then."""
+    closed_through = await queries.closed_through(session)
+    if closed_through is None:
+        return
+    closed_end = (await queries.fiscal_calendar(session)).parse(closed_through).end
+    if since >= closed_end:
+        return
+    held = select(KnownSubscription.id, KnownSubscription.activated_at).where(
+        KnownSubscription.business_unit_id == business_unit_id,
+        KnownSubscription.activated_at < closed_end,
+        or_(KnownSubscription.ended_at.is_(None), KnownSubscription.ended_at > since),
+    )
+    for subscription_id, activated_at in (await session.execute(held.order_by(KnownSubscription.id))).all():
+        await note_changed(session, subscription_id, max(since, activated_at))
 
 
 async def note_unbilled(session: AsyncSession, period: Period) -> None:

@@ -92,3 +92,41 @@ async def noted(service: ServiceHarness) -> list[tuple[str, UUID]]:
     async with service.runtime.database.reading() as session:
         assert await queries.closed_through(session) == "2026-09"
         return [(note.period, note.subscription_id) for note in await session.scalars(select(LateUsage))]
+
+
+async def tagged(service: ServiceHarness, world: World, sequence: int, **more: Any) -> None:
+    data = {"id": str(world.unit), "name": "Science", "parent_id": None} | more
+    unit = world.unit
+    event = "itaas.demand.business-unit.changed.v1"
+    await service.deliver(event, subject=unit, data=data, sequence=sequence, business_unit_id=unit)
+
+
+async def test_a_tag_that_a_unit_gets_later_does_not_reach_back_into_a_closed_period(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    half = {"key": "lab", "name": "Lab", "percentage": "50", "tag": {"of": "business_unit", "key": "kind"}}
+    await world.priced(finance, PER_SERVER | {"discounts": [half]}, PER_HOUR)
+    subscription = await world.subscribed("2026-01-01")
+    september = await rated(service, finance, "2026-09")
+    assert september["total"]["amount"] == "120.00"
+    await finance.post(f"/v1/statements/{september['id']}/issue")
+    assert (await finance.post("/v1/periods/2026-09/close")).status_code == 200
+    await tagged(service, world, 3, tags={"kind": "lab"}, effective_at="2026-10-01T00:00:00Z")
+    await tagged(service, world, 2, tags={"kind": "shop"}, effective_at="2026-10-01T00:00:00Z")  # overtaken
+    await report(service, usage(subscription, "late", "1", day="2026-09-30"))
+    october = await rated(service, finance, "2026-10")
+    told = [(line["charge"], line["adjusts_period"], line["amount"]) for line in october["lines"]]
+    assert told == [("server", None, "60.00"), ("burst", "2026-09", "1.00")]
+
+    # Demand says only now what was so already then: all of the unit's subscriptions are put right, once.
+    await tagged(service, world, 4, tags={"kind": "lab"}, effective_at="2026-09-01T00:00:00Z")
+    other = await world.subscribed("2026-10-01", quantity="1")
+    october = await rated(service, finance, "2026-10")
+    told = [(line["charge"], line["adjusts_period"], line["amount"]) for line in october["lines"]]
+    assert told == [
+        ("server", None, "60.00"),
+        ("server", None, "15.00"),
+        ("server", "2026-09", "-60.00"),
+        ("burst", "2026-09", "1.00"),
+    ]
+    assert [note for note in await noted(service) if note[1] == other] == []

@@ -110,7 +110,13 @@ async def test_another_offering_discounts_by_tag_and_a_minimum_over_the_plan(
     await service.deliver(
         "itaas.demand.business-unit.changed.v1",
         subject=world.unit,
-        data={"id": str(world.unit), "name": "Science", "parent_id": None, "tags": {"kind": "lab"}},
+        data={
+            "id": str(world.unit),
+            "name": "Science",
+            "parent_id": None,
+            "tags": {"kind": "lab"},
+            "effective_at": "2026-09-01T00:00:00Z",
+        },
         sequence=2,
         business_unit_id=world.unit,
     )

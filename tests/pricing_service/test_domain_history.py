@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricing_service.domain.calendar import FiscalCalendar
-from pricing_service.domain.history import HeldState, Holding, Step, months_after, stretches
+from pricing_service.domain.history import HeldState, Holding, Step, TagsStep, months_after, stretches, tags_before
 from pricing_service.domain.plan import Existing, PlanCharge, PlanVersion, Recurrence
 from pricing_service.domain.prices import Charge, PerUnit
 from pricing_service.domain.rating import rate, windows
@@ -67,6 +67,19 @@ def test_what_has_not_arrived_yet_is_filled_by_the_first_that_has() -> None:
     assert days_of([LIFE[2]]) == [("01", "11", D(6), False), ("11", None, D(6), True)]
     (whole,) = stretches(at("2026-11-01T08:00"), at("2026-11-01T08:00"), [LIFE[0]])
     assert whole.start == whole.end
+
+
+def test_tags_are_those_of_their_time_in_any_order_of_arrival() -> None:
+    told = [
+        TagsStep(1, at("2026-09-10"), {}),
+        TagsStep(2, at("2026-11-05"), {"kind": "lab"}),
+        TagsStep(3, at("2026-12-01"), {"kind": "office"}),
+        TagsStep(4, at("2026-11-20"), {"kind": "shop"}),  # dated back: in place of what 3 said
+    ]
+    for steps in (told, told[::-1], [told[2], told[0], told[3], told[1]]):
+        seen = [dict(tags_before(steps, at(day))) for day in ("2026-09-01", "2026-11-05", "2026-11-06", "2027-01-01")]
+        assert seen == [{}, {}, {"kind": "lab"}, {"kind": "shop"}]
+    assert tags_before(told[1:2], at("2026-09-01")) == {"kind": "lab"}  # what came before it is not known yet
 
 
 def test_terms_begin_with_the_subscription_and_with_each_renewal() -> None:
