@@ -77,7 +77,7 @@ def _of_charge(key: ChargeKey, before: Charged | None, after: Charged | None, pl
     difference = EXACT.subtract(new.amount, old.amount)
     if before is None:
         return [*found, Change(key, DriverOfChange.STARTED, difference)]
-    if after is None:
+    if after is None or new.quantity <= 0 < old.quantity:  # at most what was paid in advance comes back
         return [*found, Change(key, DriverOfChange.ENDED, difference)]
     volume = _volume(old, new, places)
     return [

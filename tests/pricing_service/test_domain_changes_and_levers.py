@@ -35,6 +35,11 @@ def test_started_ended_adjusted_and_credited() -> None:
     }
 
 
+def test_what_comes_back_of_a_fee_paid_in_advance_has_ended() -> None:
+    found = changes({KEY: Charged(D("360"), D(12))}, {KEY: Charged(D("-217"), D(-7))}, places=2)
+    assert [(change.driver, change.amount) for change in found] == [(DriverOfChange.ENDED, D("-577"))]
+
+
 cents = st.integers(-(10**9), 10**9).map(lambda number: D(number).scaleb(-2))
 quantities = st.decimals(0, 10**6, places=6)
 keys = st.builds(ChargeKey, st.sampled_from([A, B]), st.sampled_from(["a", "b"]))
