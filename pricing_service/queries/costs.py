@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, true
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, false, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.domain.cost_rules import FIELDS, Condition, is_other
@@ -14,6 +14,7 @@ from pricing_service.domain.focus_columns import OTHERS
 from pricing_service.domain.periods import Period
 from pricing_service.tables import (
     AllocationPool,
+    AllocationRun,
     AllocationShare,
     CostRow,
     CostSnapshot,
@@ -62,14 +63,19 @@ def matches(rule: Mapping[str, Any]) -> ColumnElement[bool]:
     return value.in_(condition.one_of or ())
 
 
-def counting(*columns: Any) -> Select[Any]:
-    """A select over the rows of snapshots that nothing has superseded, cleared ledger rows included."""
+def in_snapshots(*columns: Any) -> Select[Any]:
+    """A select over the rows of all snapshots, superseded ones and cleared ledger rows included."""
     same = and_(
         CostSnapshot.import_id == CostRow.import_id,
         CostSnapshot.billing_month == CostRow.billing_month,
         CostSnapshot.period == CostRow.period,
     )
-    return select(*columns).select_from(CostRow).join(CostSnapshot, same).where(CostSnapshot.superseded_by.is_(None))
+    return select(*columns).select_from(CostRow).join(CostSnapshot, same)
+
+
+def counting(*columns: Any) -> Select[Any]:
+    """A select over the rows of snapshots that nothing has superseded, cleared ledger rows included."""
+    return in_snapshots(*columns).where(CostSnapshot.superseded_by.is_(None))
 
 
 def in_force(period: str, *columns: Any) -> Select[Any]:
@@ -161,8 +167,7 @@ async def pooled_costs(
     session: AsyncSession, period: str, pools: Sequence[Sequence[Mapping[str, str]]]
 ) -> list[PooledCost]:
     """The period's costs by pool: the first one all of whose rules match takes a row."""
-    takes = [(_matches(rules), index) for index, rules in enumerate(pools)] or [(false(), 0)]
-    place = case(*takes, else_=-1).label("place")
+    place = pool_of(pools).label("place")
     keys = (place, CostSnapshot.source, CostRow.import_id, CostRow.currency)
     query = in_force(period, *keys, exact_sum(CostRow.cost), func.count()).group_by(*keys).order_by(*keys)
     return [
@@ -171,16 +176,38 @@ async def pooled_costs(
     ]
 
 
+def pool_of(pools: Sequence[Sequence[Mapping[str, Any]]]) -> ColumnElement[int]:
+    """The place of the first pool all of whose rules match a row; -1 where none does."""
+    return case(*[(_matches(rules), index) for index, rules in enumerate(pools)] or [(false(), 0)], else_=-1)
+
+
 def _matches(rules: Sequence[Mapping[str, Any]]) -> ColumnElement[bool]:
     return and_(true(), *[matches(rule) for rule in rules])
 
 
+def newest_run() -> ScalarSelect[UUID]:
+    """The newest allocation run of the period of a service's cost: the one that counts there."""
+    of_period = AllocationRun.period == ServiceCost.period
+    newest = select(AllocationRun.id).where(of_period).order_by(AllocationRun.id.desc()).limit(1)
+    return newest.correlate(ServiceCost).scalar_subquery()
+
+
 async def latest_service_cost(session: AsyncSession, service_id: UUID, period: Period) -> ServiceCost | None:
-    """The service's cost by the newest allocation run of the newest period up to `period`."""
+    """The service's cost in the newest period up to `period` whose newest allocation run knows the service.
+
+    An older run of a period never counts: its cost may be another service's by now. An older period does: its newest
+    run is what was last found there, and prices and quotes go on from it until the later period is allocated, or
+    while nothing falls to the service. Whoever must know that the service cost nothing in the very period asks
+    `service_costs`.
+    """
     query = (
         select(ServiceCost)
-        .where(ServiceCost.service_id == service_id, ServiceCost.period <= str(period))
-        .order_by(ServiceCost.period.desc(), ServiceCost.id.desc())
+        .where(
+            ServiceCost.service_id == service_id,
+            ServiceCost.period <= str(period),
+            ServiceCost.allocation_run_id == newest_run(),
+        )
+        .order_by(ServiceCost.period.desc())
     )
     found: ServiceCost | None = await session.scalar(query.limit(1))
     return found

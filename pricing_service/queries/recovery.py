@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.domain.periods import Period
 from pricing_service.domain.statement import BillingMode, StatementState
+from pricing_service.queries.costs import newest_run
 from pricing_service.tables import CreditNote, CreditNoteLine, ServiceCost, Statement, StatementLine
 from services.db import exact_sum
 from services.money import EXACT, exact_total
@@ -71,8 +72,8 @@ async def revenue(
 async def service_costs(
     session: AsyncSession, period: Period, *, service_id: UUID | None = None
 ) -> dict[UUID, ServiceCost]:
-    """What each service cost by the period's newest run that knows it."""
-    query = select(ServiceCost).where(ServiceCost.period == period.name)
+    """What each service cost by the period's newest run; a service that this run does not know cost nothing."""
+    query = select(ServiceCost).where(ServiceCost.period == period.name, ServiceCost.allocation_run_id == newest_run())
     if service_id is not None:
         query = query.where(ServiceCost.service_id == service_id)
-    return {cost.service_id: cost for cost in await session.scalars(query.order_by(ServiceCost.id))}
+    return {cost.service_id: cost for cost in await session.scalars(query)}

@@ -1,12 +1,13 @@
 """What it costs: sums by any dimension, and the rows that they are made of."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Query
 
 from pricing_service.schemas.costs import CostRowRead, CostView
 from pricing_service.schemas.numbers import PeriodText
-from pricing_service.use_cases import cost_views
+from pricing_service.use_cases import allocated_rows, cost_views
 from services.http import Api, Page, ReadSession
 from services.identity import Principal, Role, may
 
@@ -61,9 +62,22 @@ async def list_rows(
     cleared: Annotated[
         bool, Query(description="The ledger rows that a source details, in place of what counts")
     ] = False,
+    import_id: Annotated[UUID | None, Query(description="Of one import or entry alone")] = None,
+    allocation_run_id: Annotated[
+        UUID | None,
+        Query(description="In place of a period: what this run took, whether or not it has been superseded since"),
+    ] = None,
+    pool: Annotated[
+        str | None, Query(max_length=200, description="With a run: what fell into this pool by the run's own rules")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Cursor = None,
 ) -> Page[CostRowRead]:
-    """The rows behind a view, each with its import and line; in the order of both."""
-    span = await cost_views.span(session, period, first, last)
-    return await cost_views.rows(session, span, filters, cleared=cleared, limit=limit, cursor=cursor)
+    """The rows behind a view or an allocation run, each with its import and line; in the order of both."""
+    if allocation_run_id is None and pool is None:
+        query = cost_views.rows_of_periods(await cost_views.span(session, period, first, last), cleared=cleared)
+    else:
+        given = [("period", period), ("from", first), ("to", last), ("cleared", cleared or None)]
+        allocated_rows.check([name for name, value in given if value is not None], allocation_run_id)
+        query = await allocated_rows.taken(session, allocation_run_id, pool)
+    return await cost_views.rows(session, query, filters, import_id=import_id, limit=limit, cursor=cursor)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from pricing_service.domain.allocation import Attribution, Basis, Method
 from pricing_service.schemas.allocation_models import ModelBody, ReceiverBody, StatisticBody
+from pricing_service.schemas.cost_rules import CostRule
 from pricing_service.schemas.numbers import PeriodText, Quantity
 from services.http import Body, DecimalString, MoneyModel, Read
 
@@ -255,9 +256,7 @@ class ExplainedSource(Read):
     rate: DecimalString
     rate_inverse: bool
     amount: DecimalString
-    href: str = Field(
-        description="What counts by now of the rows that the rules pick, before earlier pools take theirs"
-    )
+    href: str = Field(description="The cost rows that the run took into the pool from here, superseded since or not")
 
 
 class ExplainedPool(Read):
@@ -267,7 +266,7 @@ class ExplainedPool(Read):
     amount: DecimalString
     total: DecimalString
     cost_rows: int
-    rules: list[dict[str, str]] = Field(description="Which rows fall into it, unless a pool before it takes them")
+    rules: list[CostRule] = Field(description="Which rows fall into it, unless a pool before it takes them")
     sources: list[ExplainedSource] = Field(description="Their amounts add up to `total`")
 
 

@@ -96,6 +96,7 @@ class PoolBehind(Read):
     cost_rows: int
     amount: DecimalString = Field(description="Of the pool, before it is shared")
     share: DecimalString = Field(description="What of it the service carries")
+    href: str = Field(description="The cost rows that the allocation run took into the pool")
 
 
 class CreditNoteLineBehind(Read):

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pricing_service import queries
 from pricing_service.domain.allocation import Basis, Method
 from pricing_service.schemas import allocation_runs as bodies
-from pricing_service.tables import AllocationModel, AllocationNode, AllocationRun, ServiceCost
-from pricing_service.use_cases import allocation_runs
+from pricing_service.schemas.cost_rules import CostRule
+from pricing_service.tables import AllocationNode, AllocationPool, AllocationRun, ServiceCost
+from pricing_service.use_cases import allocated_rows, allocation_runs
 from pricing_service.use_cases.allocation_rows import FlowRow, Rows, attributions, figures, stored_rows, unit_totals
 from services.errors import Conflict, Fault, NotFound
 from services.http import MoneyModel, plain
@@ -161,21 +161,11 @@ async def explain(session: AsyncSession, run_id: UUID, service_id: UUID) -> bodi
     cost = next((one for one in rows.costs if one.service_id == service_id), None)
     if cost is None:
         raise NotFound(f"run {run_id} gives service {service_id} no cost", faults=[Fault("service_id", "has no cost")])
-    document = run.inputs.get("model", {})
-    if run.model_id is not None and (model := await session.get(AllocationModel, run.model_id)) is not None:
-        document = model.document
-    rules = {pool["name"]: pool["rules"] for pool in document.get("pools", [])}
-    return _Explainer(rows, cost, rules).read()
-
-
-def _rows_href(period: str, filters: list[tuple[str, str]]) -> str:
-    return "/v1/cost-rows?" + urlencode(
-        [("period", period), *(("filter", f"{name}={value}") for name, value in filters)]
-    )
+    return _Explainer(rows, cost, await allocated_rows.rules_of(session, run)).read()
 
 
 class _Explainer:
-    def __init__(self, rows: Rows, cost: ServiceCost, rules: Mapping[str, Any]) -> None:
+    def __init__(self, rows: Rows, cost: ServiceCost, rules: Mapping[str, list[CostRule]]) -> None:
         self.rows, self.cost, self.rules = rows, cost, rules
         self.nodes = {node.key: node for node in rows.nodes}
         self.into: dict[str, list[FlowRow]] = {}
@@ -273,19 +263,14 @@ class _Explainer:
                 amount=exact_total(amounts[pool.name]),
                 total=pool.amount,
                 cost_rows=pool.cost_rows,
-                rules=[
-                    {name: value for name, value in rule.items() if value is not None}
-                    for rule in self.rules.get(pool.name, [])
-                ],
-                sources=self._sources(pool.position, self.rules.get(pool.name, [])),
+                rules=self.rules.get(pool.name, []),
+                sources=self._sources(pool),
             )
             for pool in self.rows.pools
             if pool.name in amounts
         ]
 
-    def _sources(self, position: int, rules: list[dict[str, str]]) -> list[bodies.ExplainedSource]:
-        period = self.rows.run.period
-        picked = [(rule.get("column") or f"tag:{rule['tag']}", rule["equals"]) for rule in rules]
+    def _sources(self, pool: AllocationPool) -> list[bodies.ExplainedSource]:
         return [
             bodies.ExplainedSource(
                 import_id=source.import_id,
@@ -296,10 +281,12 @@ class _Explainer:
                 rate=source.rate,
                 rate_inverse=source.rate_inverse,
                 amount=source.amount,
-                href=_rows_href(period, [("Source", source.source), ("BillingCurrency", source.currency), *picked]),
+                href=allocated_rows.href(
+                    self.rows.run.id, pool.name, import_id=source.import_id, currency=source.currency
+                ),
             )
             for source in self.rows.sources
-            if source.position == position
+            if source.position == pool.position
         ]
 
     def _units(self) -> list[bodies.ExplainedUnit]:

@@ -39,6 +39,7 @@ ZERO, ONE = Decimal(0), Decimal(1)
 NO_POOL = -1
 FLOWS_A_STATEMENT = 5_000
 _INSERT_FLOWS = insert(cast(Table, AllocationFlow.__table__))  # of the table, not of the entity
+ALWAYS_KEPT = ("model", "snapshots")  # a run's cost rows are found again by them
 LARGEST_KEPT = 20_000  # characters; of a larger part of the inputs only the hash is kept with the run
 
 
@@ -154,7 +155,8 @@ def _kept(document: Mapping[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, part in document.items():
         shown = _plain(part)
-        kept[name] = shown if len(str(shown)) <= LARGEST_KEPT else {"sha256": input_hash({"": part})}
+        small = name in ALWAYS_KEPT or len(str(shown)) <= LARGEST_KEPT
+        kept[name] = shown if small else {"sha256": input_hash({"": part})}
     return kept
 
 
@@ -163,7 +165,7 @@ def _plain(part: Any) -> Any:
         return {str(name): _plain(value) for name, value in part.items()}
     if isinstance(part, list | tuple):
         return [_plain(value) for value in part]
-    return plain(part) if isinstance(part, Decimal) else part if part is None else str(part)
+    return plain(part) if isinstance(part, Decimal) else part if part is None or isinstance(part, bool) else str(part)
 
 
 def _unallocated(inputs: Inputs, outcome: Outcome, counts: Mapping[str, int]) -> list[dict[str, Any]]:

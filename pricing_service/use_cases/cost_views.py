@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, Select, and_, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -18,6 +18,7 @@ from services.http import Page
 from services.http.paging import CursorNotReadable
 
 MOST_DIMENSIONS = 8
+ROW_COLUMNS = (CostRow, CostSnapshot.source, CostSnapshot.corrects)
 COLUMNS = [column.name for column in CostRow.__table__.columns]
 
 
@@ -118,27 +119,34 @@ def _dimensions(group_by: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-async def rows(
-    session: AsyncSession,
-    periods: tuple[str, str],
-    filters: Sequence[str],
-    *,
-    cleared: bool,
-    limit: int,
-    cursor: str | None,
-) -> Page[CostRowRead]:
-    """Row by row, in the order of import and line. Raises UnknownDimension, FilterUnreadable."""
-    query = queries.counting(CostRow, CostSnapshot.source, CostSnapshot.corrects).where(
+def rows_of_periods(periods: tuple[str, str], *, cleared: bool) -> Select[Any]:
+    """What counts in the periods, or the ledger rows that do not because a source details them."""
+    return queries.counting(*ROW_COLUMNS).where(
         CostSnapshot.period >= periods[0],
         CostSnapshot.period <= periods[1],
         CostRow.cleared_by.is_not(None) if cleared else CostRow.cleared_by.is_(None),
-        *conditions(filters),
     )
+
+
+async def rows(
+    session: AsyncSession,
+    query: Select[Any],
+    filters: Sequence[str],
+    *,
+    import_id: UUID | None = None,
+    limit: int,
+    cursor: str | None,
+) -> Page[CostRowRead]:
+    """Row by row of a select of ROW_COLUMNS, in the order of import and line.
+
+    Raises UnknownDimension, FilterUnreadable.
+    """
+    query = query.where(*conditions(filters))
+    if import_id is not None:
+        query = query.where(CostRow.import_id == import_id)
     if cursor is not None:
-        import_id, line = _row_place(cursor)
-        query = query.where(
-            or_(CostRow.import_id > import_id, and_(CostRow.import_id == import_id, CostRow.line > line))
-        )
+        last, line = _row_place(cursor)
+        query = query.where(or_(CostRow.import_id > last, and_(CostRow.import_id == last, CostRow.line > line)))
     found = (await session.execute(query.order_by(CostRow.import_id, CostRow.line).limit(limit + 1))).all()
     items = [_row(row, source, corrects) for row, source, corrects in found[:limit]]
     more = len(found) > limit

@@ -14,8 +14,6 @@ from pricing_service.schemas import statements as bodies
 from pricing_service.schemas.credits import DisputeRead
 from pricing_service.schemas.prices import PartRead
 from pricing_service.tables import (
-    AllocationPool,
-    AllocationShare,
     CreditNote,
     CreditNoteLine,
     Dispute,
@@ -26,6 +24,7 @@ from pricing_service.tables import (
     StatementStep,
     UsageEvent,
 )
+from pricing_service.use_cases import allocated_rows
 from pricing_service.use_cases.statement_lines import line_of, lines_of, statement_in_sight
 from services.http import MoneyModel
 from services.identity import Units
@@ -73,8 +72,8 @@ async def explain_line(session: AsyncSession, statement_id: UUID, line_id: UUID,
     credits = await _credits(session, line)
     credited = exact_total([each.amount for each in credits])
     events, usage = await _usage(session, line)
-    cost = await _service_cost(session, line)
-    pools = await _pools(session, line)
+    cost = await _cost(session, line)
+    pools = await _pools(session, cost)
     return bodies.Explanation(
         line_id=line.id,
         amount=MoneyModel.of(Money(line.amount, line.currency)),
@@ -180,27 +179,20 @@ async def _plan(session: AsyncSession, line: StatementLine) -> bodies.PlanBehind
     )
 
 
-async def _service_cost(session: AsyncSession, line: StatementLine) -> ServiceCost | None:
-    cost: ServiceCost | None = await session.scalar(
-        select(ServiceCost).where(
-            ServiceCost.allocation_run_id == line.allocation_run_id, ServiceCost.service_id == line.service_id
-        )
-    )
-    return cost
-
-
-async def _pools(session: AsyncSession, line: StatementLine) -> list[bodies.PoolBehind]:
+async def _pools(session: AsyncSession, cost: ServiceCost | None) -> list[bodies.PoolBehind]:
     """The pools of the line's allocation run that the service shares."""
-    query = (
-        select(AllocationPool, AllocationShare.amount)
-        .join(
-            AllocationShare,
-            (AllocationShare.run_id == AllocationPool.run_id) & (AllocationShare.pool == AllocationPool.name),
-        )
-        .where(AllocationPool.run_id == line.allocation_run_id, AllocationShare.service_id == line.service_id)
-        .order_by(AllocationPool.position)
-    )
+    if cost is None:
+        return []
+    run_id = cost.allocation_run_id
     return [
-        bodies.PoolBehind(name=pool.name, cost_rows=pool.cost_rows, amount=pool.amount, share=share)
-        for pool, share in await session.execute(query)
+        bodies.PoolBehind(
+            name=name, cost_rows=cost_rows, amount=amount, share=share, href=allocated_rows.href(run_id, name)
+        )
+        for name, cost_rows, amount, share in await queries.pools_behind(session, run_id, cost.service_id)
     ]
+
+
+async def _cost(session: AsyncSession, line: StatementLine) -> ServiceCost | None:
+    if line.allocation_run_id is None or line.service_id is None:
+        return None
+    return await queries.service_cost_of(session, line.allocation_run_id, line.service_id)
