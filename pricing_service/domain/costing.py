@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
+from enum import StrEnum
 from fractions import Fraction
 
 from pricing_service.domain.periods import Period, split_days
@@ -16,6 +17,13 @@ from pricing_service.domain.periods import Period, split_days
 # Shares of cost keep this many decimals (or the pool's own, if more); unit costs are rounded to it, half-even.
 COST_PLACES = 12
 UNIT_COST_PLACES = 10
+
+
+class UnitCostBasis(StrEnum):
+    """Which unit cost of a service a price rests on: what was allocated, or the planned rate of its plan."""
+
+    ACTUAL = "actual"
+    PLANNED = "planned"
 
 
 @dataclass(frozen=True, slots=True)

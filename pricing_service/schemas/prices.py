@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from pricing_service.domain.costing import UnitCostBasis
 from pricing_service.domain.plan import Existing, Recurrence, Suspension, Timing, TrueUpAt
 from pricing_service.domain.prices.discount import TagOf
 from pricing_service.domain.prices.line import LineKind, PartKind
@@ -181,8 +182,19 @@ class PercentagePlanCharge(_PlanFields, PercentageCharge): ...
 
 class CostPlusPlanCharge(_PlanFields, CostPlusCharge):
     unit_cost: Number | None = Field(  # type: ignore[assignment]  # a plan may leave it to the allocation runs
-        None, description="Absent: the service's unit cost of the last allocation run up to the period"
+        None, description="Absent: the service's unit cost, as `basis` says"
     )
+    basis: UnitCostBasis = Field(
+        UnitCostBasis.ACTUAL,
+        description="Without a unit_cost: actual (of the last allocation run up to the period), or planned (the rate "
+        "of the service's plan: planned cost ÷ practical capacity, which falling demand does not push up)",
+    )
+
+    @model_validator(mode="after")
+    def one_unit_cost(self) -> Self:
+        if self.unit_cost is not None and self.basis is UnitCostBasis.PLANNED:
+            raise ValueError("name a unit_cost, or basis planned")
+        return self
 
 
 class MatrixPlanCharge(_PlanFields, MatrixCharge): ...

@@ -1,12 +1,18 @@
 """From the charges of a body or a stored plan to the domain's, with pointers that fit the body."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from pricing_service import queries
+from pricing_service.domain.costing import UnitCostBasis
+from pricing_service.domain.periods import Period
 from pricing_service.domain.plan import (
     ChargeRules,
     Commitment,
@@ -37,7 +43,7 @@ from pricing_service.domain.prices import (
     Volume,
 )
 from pricing_service.schemas import prices as bodies
-from pricing_service.tables import PricePlan
+from pricing_service.tables import PricePlan, ServiceCost, ServicePlan
 from services.errors import Conflict, Fault, Refusal
 from services.http import MoneyModel
 from services.money import Money
@@ -52,6 +58,40 @@ ZERO = Decimal(0)
 class UnitCostUnknown(Conflict): ...
 
 
+UnitCostBy = Callable[[UnitCostBasis], Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCosts:
+    """What a unit of a service costs in a period: as it was allocated last, and as it is planned."""
+
+    allocated: ServiceCost | None
+    plan: ServicePlan | None
+
+    @classmethod
+    async def of(cls, session: AsyncSession, service_id: UUID, period: Period) -> "UnitCosts":
+        return cls(
+            await queries.latest_service_cost(session, service_id, period),
+            await queries.planned_rate(session, service_id, period),
+        )
+
+    def by(self, basis: UnitCostBasis, currency: str) -> Decimal:
+        """Per unit in `currency`. Raises UnitCostUnknown."""
+        if basis is UnitCostBasis.PLANNED:
+            if self.plan is None:
+                raise UnitCostUnknown("the charge is cost_plus by the planned rate, but the service has no plan")
+            found, stated = self.plan.planned_rate, self.plan.currency
+        elif self.allocated is None or self.allocated.unit_cost is None:
+            raise UnitCostUnknown("the charge is cost_plus, but no allocation run knows the service's unit cost")
+        else:
+            found, stated = self.allocated.unit_cost, self.allocated.currency
+        if stated != currency:
+            raise UnitCostUnknown(
+                f"the charge is cost_plus in {currency}, but the service's {basis} cost is in {stated}"
+            )
+        return found
+
+
 @contextmanager
 def under(pointer: str) -> Iterator[None]:
     """Refusals of a part of the body name their fields from the body's root."""
@@ -62,15 +102,15 @@ def under(pointer: str) -> Iterator[None]:
         raise type(refusal)(refusal.detail, faults=faults) from refusal
 
 
-def charge_of(body: bodies.ChargeBody | bodies.PlanChargeBody, *, service_unit_cost: Decimal | None = None) -> Charge:
-    """The charge. `service_unit_cost` stands in where a cost_plus charge leaves its unit cost to the allocation runs.
+def charge_of(body: bodies.ChargeBody | bodies.PlanChargeBody, *, unit_cost_by: UnitCostBy | None = None) -> Charge:
+    """The charge. `unit_cost_by` tells the unit cost where a cost_plus charge does not name it.
 
     Raises the named refusals of the price models, and UnitCostUnknown.
     """
-    return Charge(_model(body, service_unit_cost), body.minimum, body.maximum)
+    return Charge(_model(body, unit_cost_by), body.minimum, body.maximum)
 
 
-def _model(body: bodies.ChargeBody | bodies.PlanChargeBody, service_unit_cost: Decimal | None) -> PriceModel:
+def _model(body: bodies.ChargeBody | bodies.PlanChargeBody, unit_cost_by: UnitCostBy | None) -> PriceModel:
     match body:
         case bodies.FlatCharge():
             return Flat(body.amount)
@@ -87,13 +127,16 @@ def _model(body: bodies.ChargeBody | bodies.PlanChargeBody, service_unit_cost: D
         case bodies.PercentageCharge():
             return Percentage(body.rate)
         case bodies.CostPlusCharge():
-            unit_cost = service_unit_cost if body.unit_cost is None else body.unit_cost
-            if unit_cost is None:
-                raise UnitCostUnknown("the charge is cost_plus, but no allocation run knows the service's unit cost")
-            return CostPlus(unit_cost, body.markup)
+            return CostPlus(_unit_cost(body, unit_cost_by), body.markup)
         case bodies.MatrixCharge():
             rows = tuple(Row(row.values, row.unit_price) for row in body.rows)
             return Matrix(tuple(body.attributes), rows, body.default_unit_price)
+
+
+def _unit_cost(body: bodies.CostPlusCharge, unit_cost_by: UnitCostBy | None) -> Decimal:
+    if isinstance(body, bodies.CostPlusPlanCharge) and body.unit_cost is None and unit_cost_by is not None:
+        return unit_cost_by(body.basis)
+    return body.unit_cost
 
 
 def discounts_of(discounts: Sequence[bodies.DiscountBody]) -> tuple[Discount, ...]:
@@ -121,7 +164,7 @@ def check_terms(terms: bodies.PlanTerms) -> None:
     )
     for index, charge in enumerate(terms.charges):
         with under(f"/charges/{index}"):
-            plan_charge(charge, service_unit_cost=ZERO)
+            plan_charge(charge, unit_cost_by=lambda basis: ZERO)
     discounts_of(terms.discounts)
     if terms.minimum is not None and terms.maximum is not None and terms.minimum.true_up is TrueUpAt.PERIOD:
         Charge(Flat(ZERO), terms.minimum.amount, terms.maximum)
@@ -135,18 +178,13 @@ def stored_charges(plan: PricePlan) -> list[bodies.PlanChargeBody]:
     return _PLAN_CHARGES.validate_python(plan.charges)
 
 
-def follows_unit_cost(plan: PricePlan) -> bool:
-    """Whether a charge of the plan takes its unit cost from the allocation runs."""
-    return any(charge["model"] == "cost_plus" and charge.get("unit_cost") is None for charge in plan.charges)
-
-
-def plan_charge(body: bodies.PlanChargeBody, *, service_unit_cost: Decimal | None) -> PlanCharge:
+def plan_charge(body: bodies.PlanChargeBody, *, unit_cost_by: UnitCostBy) -> PlanCharge:
     """Raises the named refusals of the price models, discounts and suspension, and UnitCostUnknown."""
     return PlanCharge(
         key=body.key,
         name=body.name,
         model=body.model,
-        charge=charge_of(body, service_unit_cost=service_unit_cost),
+        charge=charge_of(body, unit_cost_by=unit_cost_by),
         recurrence=body.recurring,
         meter=body.meter,
         timing=body.timing,
@@ -155,15 +193,19 @@ def plan_charge(body: bodies.PlanChargeBody, *, service_unit_cost: Decimal | Non
     )
 
 
-def plan_version(plan: PricePlan, *, service_unit_cost: Decimal | None, specificity: int = 0) -> PlanVersion:
+def plan_version(plan: PricePlan, *, unit_costs: UnitCosts, specificity: int = 0) -> PlanVersion:
     """The plan as rating and quoting see it. Raises UnitCostUnknown."""
+    currency = plan.currency
     minimum = None if plan.minimum is None else bodies.PlanMinimum.model_validate(plan.minimum)
     return PlanVersion(
         id=plan.id,
         version=plan.plan_version,
-        currency=plan.currency,
+        currency=currency,
         effective_from=plan.effective_from,
-        charges=tuple(plan_charge(body, service_unit_cost=service_unit_cost) for body in stored_charges(plan)),
+        charges=tuple(
+            plan_charge(body, unit_cost_by=lambda basis: unit_costs.by(basis, currency))
+            for body in stored_charges(plan)
+        ),
         existing=Existing(plan.existing_subscriptions),
         discounts=discounts_of(_DISCOUNTS.validate_python(plan.discounts)),
         minimum=None if minimum is None else Commitment(minimum.amount, minimum.true_up),

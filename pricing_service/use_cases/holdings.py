@@ -11,7 +11,7 @@ from pricing_service.domain.history import HeldState, Holding, Step, stretches
 from pricing_service.domain.periods import Period
 from pricing_service.domain.plan import PlanVersion, specificity
 from pricing_service.tables import KnownSubscription, PricePlan, ServiceCost, SubscriptionStep
-from pricing_service.use_cases.charges import UnitCostUnknown, follows_unit_cost, plan_version
+from pricing_service.use_cases.charges import UnitCosts, UnitCostUnknown, plan_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class _Offerings:
         self._versions: dict[tuple[UUID, int], PlanVersion] = {}
         self._plans: dict[tuple[UUID, UUID], list[PlanVersion] | str] = {}
         self._paths: dict[UUID, list[UUID]] = {}
-        self._service_costs: dict[UUID, ServiceCost | None] = {}
+        self._unit_costs: dict[UUID, UnitCosts] = {}
         self.costs: dict[UUID, ServiceCost | None] = {}
 
     async def priced(self, offering_id: UUID, service_id: UUID, unit: UUID) -> list[PlanVersion] | str:
@@ -124,10 +124,10 @@ class _Offerings:
         if unit not in self._paths and any(row.audience for row in candidates):
             self._paths[unit] = await queries.unit_path(self._session, unit)
         path = self._paths.get(unit, [])  # whom a plan is for matters only where one is not for all
-        if service_id not in self._service_costs:
-            cost = await queries.latest_service_cost(self._session, service_id, self._period)
-            self._service_costs[service_id] = cost
-        cost = self.costs[offering_id] = self._service_costs[service_id]
+        if service_id not in self._unit_costs:
+            self._unit_costs[service_id] = await UnitCosts.of(self._session, service_id, self._period)
+        costs = self._unit_costs[service_id]
+        self.costs[offering_id] = costs.allocated
         rows = for_unit(self._rows[offering_id], path)
         if self._replacing is not None and self._replacing.offering_id == offering_id:
             for row, close in for_unit([self._replacing], path):
@@ -136,15 +136,14 @@ class _Offerings:
             whom = " for its business unit" if self._rows[offering_id] else ""
             return f"offering {offering_id} has no price plan{whom}"
         try:
-            return [self._version(row, close, cost) for row, close in rows]
+            return [self._version(row, close, costs) for row, close in rows]
         except UnitCostUnknown as refusal:
             return refusal.detail
 
-    def _version(self, row: PricePlan, close: int, cost: ServiceCost | None) -> PlanVersion:
+    def _version(self, row: PricePlan, close: int, costs: UnitCosts) -> PlanVersion:
         """One for all business units: of a plan's offering there is one service, and so one cost."""
         if (row.id, close) not in self._versions:
-            unit_cost = cost.unit_cost if cost and follows_unit_cost(row) else None
-            self._versions[row.id, close] = plan_version(row, service_unit_cost=unit_cost, specificity=close)
+            self._versions[row.id, close] = plan_version(row, unit_costs=costs, specificity=close)
         return self._versions[row.id, close]
 
 

@@ -23,7 +23,7 @@ from pricing_service.domain.prices import Cell
 from pricing_service.domain.rating import RatedLine, Window, rate, windows
 from pricing_service.schemas import insights as bodies
 from pricing_service.tables import KnownOffering, Statement, UsageEvent
-from pricing_service.use_cases.charges import UnitCostUnknown, follows_unit_cost, plan_version
+from pricing_service.use_cases.charges import UnitCosts, UnitCostUnknown, plan_version
 from pricing_service.use_cases.holdings import Subject, subjects
 from services.http import MoneyModel
 from services.money import Money, exact_total
@@ -215,15 +215,12 @@ class _OfferingPrices:
         published = select(KnownOffering).where(
             KnownOffering.service_id == service_id, KnownOffering.state == _PUBLISHED
         )
-        cost = await queries.latest_service_cost(self._session, service_id, self._period)
+        costs = await UnitCosts.of(self._session, service_id, self._period)
         found: list[tuple[KnownOffering, PlanVersion, list[str]]] = []
         for known in await self._session.scalars(published.order_by(KnownOffering.id)):
             rows = await queries.plans_of(self._session, known.id)
             try:
-                versions = [
-                    plan_version(row, service_unit_cost=cost.unit_cost if cost and follows_unit_cost(row) else None)
-                    for row in rows
-                ]
+                versions = [plan_version(row, unit_costs=costs) for row in rows]
             except UnitCostUnknown:
                 continue
             version = in_force(versions, self._period.end)

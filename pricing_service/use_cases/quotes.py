@@ -20,7 +20,7 @@ from pricing_service.domain.quote import QuoteNotAcceptable, QuoteState
 from pricing_service.events import QuoteAccepted, QuoteExpired, QuoteIssued, QuoteWithdrawn
 from pricing_service.tables import KnownDemand, KnownOffering, PricePlan, Quote, QuoteCounter, ServiceCost
 from pricing_service.use_cases import budgets
-from pricing_service.use_cases.charges import UnitCostUnknown, follows_unit_cost, parts_document, plan_version
+from pricing_service.use_cases.charges import UnitCosts, UnitCostUnknown, parts_document, plan_version
 from pricing_service.use_cases.rate_cards import price_for
 from pricing_service.work import timers
 from services.db import touch
@@ -161,12 +161,12 @@ async def _plan_in_force(
     if row is None:
         raise NotYet(f"offering {offering_id} ({offering.name}) has no price plan in force")
     period = (await queries.fiscal_calendar(session)).of(now)
-    cost = await queries.latest_service_cost(session, offering.service_id, period)
+    costs = await UnitCosts.of(session, offering.service_id, period)
     try:
-        version = plan_version(row, service_unit_cost=cost.unit_cost if cost and follows_unit_cost(row) else None)
+        version = plan_version(row, unit_costs=costs)
     except UnitCostUnknown as refusal:
         raise NotYet(f"offering {offering_id} ({offering.name}): {refusal.detail}") from refusal
-    return row, version, offering, cost
+    return row, version, offering, costs.allocated
 
 
 def _sum(rounded: list[Decimal], currency: str) -> Money:

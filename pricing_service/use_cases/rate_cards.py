@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
+from pricing_service.domain.costing import UnitCostBasis
 from pricing_service.schemas import prices as bodies
 from pricing_service.tables import KnownOffering, KnownService, PricedOffering, PricePlan
 from pricing_service.use_cases.charges import stored_charges
@@ -101,8 +102,9 @@ def price_text(charge: bodies.PlanChargeBody) -> str:
         case bodies.PercentageCharge():
             return f"{plain(charge.rate)} %"
         case bodies.CostPlusCharge():
-            cost = "unit cost" if charge.unit_cost is None else plain(charge.unit_cost)
-            return f"{cost} + {plain(charge.markup)} %"
+            planned = isinstance(charge, bodies.CostPlusPlanCharge) and charge.basis is UnitCostBasis.PLANNED
+            cost = "planned rate" if planned else "unit cost"
+            return f"{cost if charge.unit_cost is None else plain(charge.unit_cost)} + {plain(charge.markup)} %"
         case bodies.MatrixCharge():
             rows = [
                 f"{', '.join(f'{k} {v}' for k, v in row.values.items())}: {plain(row.unit_price)}"

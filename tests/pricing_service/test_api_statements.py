@@ -204,6 +204,38 @@ async def test_a_cost_plus_plan_follows_the_unit_cost_of_the_allocation_runs(
     assert quote["total"]["amount"] == "40.00"
 
 
+async def test_falling_demand_does_not_push_up_a_price_by_the_planned_rate(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    plus = {"recurring": "month", "model": "cost_plus", "markup": "20", "name": "Server"}
+    planned = plus | {"key": "planned", "basis": "planned"}
+    refused = {"offering_id": str(world.offering), "currency": "USD", "charges": [planned | {"unit_cost": "1"}]}
+    assert (await finance.post("/v1/price-plans", json=refused)).status_code == 422
+    await world.priced(finance, plus | {"key": "actual"}, planned)
+    await world.subscribed("2026-01-01", quantity="5")
+    await imported(service, finance, focus_csv({"EffectiveCost": "100"}))
+    driver = {"kind": "fixed", "shares": [{"service_id": str(world.service_id)}]}
+    await finance.post("/v1/cost-pools", json={"name": "all", "rules": [], "driver": driver})
+
+    # Five of ten are idle, and the actual unit cost is by what is in use.
+    volume = {"service_id": str(world.service_id), "period": "2026-10", "volume": "5"}
+    assert (await finance.post("/v1/service-volumes", json=volume)).status_code == 200
+    await finance.post("/v1/allocation-runs", json={"period": "2026-10"})
+    reason = (await rate(service, finance))["unpriced"][0]["reason"]
+    assert "by the planned rate, but the service has no plan" in reason
+    plan = {"service_id": str(world.service_id), "period": "2026-10", "planned_volume": "8", "practical_capacity": "10"}
+    plan |= {"planned_cost": {"amount": "100", "currency": "USD"}}
+    answer = await finance.put("/v1/service-plans", json=plan, headers={"If-Match": "*"})
+    assert answer.status_code == 200, answer.text
+    assert (await rate(service, finance))["unpriced"] == []
+    (draft,) = await statements(finance, world)
+    assert {line["charge"]: line["amount"] for line in draft["lines"]} == {"actual": "120.00", "planned": "60.00"}
+    quote = (await finance.get(f"/v1/quotes?demand_id={await world.propose(quantity='1')}")).json()["items"][0]
+    assert quote["total"]["amount"] == "36.00"  # 20 + 20 % and 10 + 20 %
+    (card,) = (await finance.get("/v1/rate-cards")).json()["items"]
+    assert card["prices"] == ["unit cost + 20 %", "planned rate + 20 %"]
+
+
 async def test_what_has_no_price_is_told_and_waits_for_one(
     service: ServiceHarness, finance: httpx.AsyncClient, world: World
 ) -> None:
