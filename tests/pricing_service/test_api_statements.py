@@ -223,8 +223,13 @@ async def test_falling_demand_does_not_push_up_a_price_by_the_planned_rate(
     await finance.post("/v1/allocation-runs", json={"period": "2026-10"})
     reason = (await rate(service, finance))["unpriced"][0]["reason"]
     assert "by the planned rate, but the service has no plan" in reason
-    plan = {"service_id": str(world.service_id), "period": "2026-10", "planned_volume": "8", "practical_capacity": "10"}
-    plan |= {"planned_cost": {"amount": "100", "currency": "USD"}}
+    plan = {
+        "service_id": str(world.service_id),
+        "period": "2026-10",
+        "planned_cost": {"amount": "100", "currency": "USD"},
+        "planned_volume": "8",
+        "practical_capacity": "10",
+    }
     answer = await finance.put("/v1/service-plans", json=plan, headers={"If-Match": "*"})
     assert answer.status_code == 200, answer.text
     assert (await rate(service, finance))["unpriced"] == []
