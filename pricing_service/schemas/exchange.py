@@ -37,11 +37,11 @@ class ExchangeRateBatch(Body):
 
 class ExchangeRateRead(Read):
     id: UUID
-    type: RateType = Field(validation_alias="rate_type")
+    type: RateType
     base: str
     quote: str
     rate: DecimalString
-    date: datetime.date = Field(validation_alias="day")
+    date: datetime.date
     source: str
     number: int = Field(description="Of the statements for this pair and day, from 1: a correction is the next one")
     superseded_by: UUID | None = Field(description="The statement that corrects this one")

@@ -68,7 +68,7 @@ class MeterDeclare(Body):
 class MeterRead(Read):
     id: UUID
     key: str
-    version: int = Field(validation_alias="meter_version")
+    meter_version: int
     name: str
     unit: str
     event_type: str

@@ -28,3 +28,11 @@ class ExchangeRate(Aggregate, Base):
     rate: Mapped[Decimal] = mapped_column(ExactDecimal)  # one base is so many quote
     source: Mapped[str]
     superseded_by: Mapped[UUID | None]
+
+    @property
+    def type(self) -> str:
+        return self.rate_type
+
+    @property
+    def date(self) -> date:
+        return self.day

@@ -122,3 +122,11 @@ def test_every_event_is_this_apps_own_and_documented(app: str) -> None:
         assert event.event.service == app
         assert event.event.summary
         event.model_validate(event.event.example)
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_no_answer_has_a_name_of_its_own_for_reading(app: str) -> None:
+    """One document serves both directions: a field that is read under an alias would be told by that alias."""
+    package = app if app == "gateway" else f"{app}_service"
+    files = [*(ROOT / package).glob("schemas.py"), *(ROOT / package).glob("schemas/*.py")]
+    assert [file.name for file in files if "validation_alias" in file.read_text()] == []

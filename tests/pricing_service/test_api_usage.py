@@ -301,10 +301,10 @@ async def test_meters_are_data_and_aggregate_exactly(
     of_type = {"event_type": "app.request"}
     first = await declared(finance, key="tokens", aggregation="sum", value_path="$.tokens", **of_type)
     same = await declared(finance, key="tokens", aggregation="sum", value_path="$.tokens", **of_type)
-    assert (first["version"], same["id"]) == (1, first["id"])
+    assert (first["meter_version"], same["id"]) == (1, first["id"])
     group = {"group_by": {"region": "$.where['region']"}}
     second = await declared(finance, key="tokens", aggregation="sum", value_path="$.tokens", **of_type, **group)
-    assert second["version"] == 2
+    assert second["meter_version"] == 2
     await declared(finance, key="requests", aggregation="count", **of_type, **group)
     await declared(finance, key="users", aggregation="unique_count", value_path="$.user", **of_type)
     await declared(finance, key="peak", aggregation="max", value_path="$.tokens", **of_type)
@@ -321,7 +321,7 @@ async def test_meters_are_data_and_aggregate_exactly(
         refused = await finance.post("/v1/meters", json={"name": "n", "unit": "u"} | body)
         assert (refused.status_code, refused.json()["type"]) == (status, f"urn:itaas:problem:{kind}"), body
     listed = (await finance.get("/v1/meters")).json()["items"]
-    assert (listed[0]["key"], listed[0]["version"]) == ("tokens", 2)
+    assert (listed[0]["key"], listed[0]["meter_version"]) == ("tokens", 2)
     assert len((await finance.get("/v1/meters?key=tokens")).json()["items"]) == 2
     assert (await finance.get("/v1/meters/tokens?version=1")).json()["group_by"] == {}
     assert (await finance.get("/v1/meters/tokens?version=9")).status_code == 404
