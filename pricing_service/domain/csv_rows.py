@@ -10,7 +10,6 @@ Bytes that are not UTF-8 must come as surrogates (`errors="surrogateescape"`).
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import TextIO
@@ -191,7 +190,3 @@ def too_long(names: Iterable[str], texts: Iterable[str]) -> RowUnreadable:
 def json_text(texts: dict[str, str]) -> str:
     """A JSON object in one form, so that the same texts are the same characters whatever their order."""
     return json.dumps(texts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-
-
-def midnight(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)

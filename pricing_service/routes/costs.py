@@ -9,7 +9,7 @@ from sqlalchemy import select
 from pricing_service.domain.cost_rows import CostBasis
 from pricing_service.schemas.costs import CostImportDetail, CostImportRead, RejectedRow
 from pricing_service.tables import CostImport
-from pricing_service.use_cases import cost_imports
+from pricing_service.use_cases import cost_import_leftovers, cost_imports
 from services.errors import NotFound
 from services.http import (
     Api,
@@ -90,7 +90,7 @@ async def list_imports(
     if source is not None:
         query = query.where(CostImport.source == source)
     page = await paginate(session, query, CostImport.id, paging)
-    left_behind = await cost_imports.left_behind(session, page.items)
+    left_behind = await cost_import_leftovers.left_behind(session, page.items)
     items = [_as_shown(stored, stored.id in left_behind) for stored in page.items]
     return Page[Any](items=items, next_cursor=page.next_cursor)
 
@@ -102,11 +102,11 @@ async def read_import(import_id: UUID, principal: Reader, session: ReadSession, 
     if found is None:
         raise NotFound(f"no cost import {import_id}")
     faults = await cost_imports.faults_of(session, import_id)
-    summary = _as_shown(etag(found), bool(await cost_imports.left_behind(session, [found])))
+    summary = _as_shown(etag(found), bool(await cost_import_leftovers.left_behind(session, [found])))
     return CostImportDetail(**summary.model_dump(), rejected=[RejectedRow.model_validate(fault) for fault in faults])
 
 
 def _as_shown(stored: CostImport, left_behind: bool) -> CostImportRead:
     """An import whose job is over has failed, whether or not that job could still say so."""
     shown = CostImportRead.model_validate(stored)
-    return shown.model_copy(update={"state": cost_imports.FAILED}) if left_behind else shown
+    return shown.model_copy(update={"state": cost_import_leftovers.FAILED}) if left_behind else shown

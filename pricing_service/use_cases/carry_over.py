@@ -25,7 +25,7 @@ from pricing_service.use_cases.reservations import give_back, held_of, move_on, 
 from pricing_service.work import jobs
 from services.clock import utc_now
 from services.db.chassis_tables import Job
-from services.errors import Conflict, Fault, Invalid
+from services.errors import Conflict, Fault
 from services.events import current_thread
 from services.money import exact_total
 from services.work import JobRun
@@ -34,9 +34,6 @@ KEPT_WAITING = 200
 
 
 class FiscalYearNotClosed(Conflict): ...
-
-
-class FiscalYearUnreadable(Invalid): ...
 
 
 async def start_carry_over(session: AsyncSession, year: int) -> Job:

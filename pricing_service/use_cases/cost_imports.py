@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -28,7 +28,8 @@ from pricing_service.domain.focus import FocusReader
 from pricing_service.domain.ledger import LedgerMapping, LedgerReader
 from pricing_service.tables import CostDelivery, CostImport, CostImportFault, CostSource
 from pricing_service.tables import CostRow as CostRowTable
-from pricing_service.use_cases import cost_restatements, cost_sources, cost_uploads
+from pricing_service.use_cases import cost_import_leftovers, cost_restatements, cost_sources, cost_uploads
+from pricing_service.use_cases.cost_import_leftovers import READY, RUNNING
 from pricing_service.use_cases.cost_restatements import Slot
 from pricing_service.use_cases.periods import share_books
 from pricing_service.work import jobs
@@ -42,8 +43,7 @@ from services.http import Upload, plain
 from services.ids import uuid7
 from services.money import exact_total
 from services.work import JobRun
-from services.work.jobs import QUEUED, JobCancelled
-from services.work.jobs import RUNNING as AT_WORK
+from services.work.jobs import JobCancelled
 
 BATCH_ROWS = 2_000
 BATCH_CHARACTERS = 4 << 20
@@ -54,8 +54,6 @@ _COLUMNS = (
     *("import_id", "line", "origin", "cleared_by"),
     *(name.removesuffix("_json") for name in CostRow._fields),
 )
-
-RUNNING, READY, FAILED = "running", "ready", "failed"
 
 
 class NoReadableRows(Invalid): ...
@@ -120,7 +118,7 @@ async def import_costs(run: JobRun) -> dict[str, Any]:
         unpacked = await asyncio.to_thread(cost_uploads.unpacked, cast(BinaryIO, upload), MAX_UNPACKED_MORE)
         sha256, lines = await asyncio.to_thread(cost_uploads.hashed, unpacked)
         if run.checkpoint is None:
-            await _clear_up(run, source)
+            await cost_import_leftovers.clear_up(run, source)
         if run.checkpoint is None and (earlier := await _same_in_force(run, sha256)) is not None:
             return await _result(run, earlier, unchanged=True)
         async with run.reading() as session:
@@ -133,7 +131,7 @@ async def import_costs(run: JobRun) -> dict[str, Any]:
             await _put_in_force(run, import_id, source, rejected, lines)
         except (Refusal, JobCancelled) as error:
             if not is_outage(error):
-                await _abandon(run, import_id)
+                await cost_import_leftovers.abandon(run, import_id)
             raise
     return await _result(run, import_id, unchanged=False)
 
@@ -324,7 +322,7 @@ async def _try_to_put_in_force(run: JobRun, import_id: UUID, source: str, reject
     slots = {Slot(import_id, month, period): sums[f"{period} {month}"] for period, month in map(str.split, sums)}
     if run.checkpoint.get("staged"):
         async with run.chunk() as session:
-            await _delete_rows(session, run.checkpoint["staged"])
+            await cost_import_leftovers.delete_rows(session, run.checkpoint["staged"])
             run.advance(checkpoint={name: value for name, value in run.checkpoint.items() if name != "staged"})
     async with run.reading() as session:
         calendar = await queries.fiscal_calendar(session)
@@ -377,53 +375,6 @@ async def _have_the_last_word(session: AsyncSession, stored: CostImport) -> None
             index_elements=["source", "billing_month"], set_={"import_id": statement.excluded.import_id}
         )
     )
-
-
-async def _delete_rows(session: AsyncSession, ids: Sequence[str]) -> None:
-    await session.execute(delete(CostRowTable).where(CostRowTable.import_id.in_([UUID(each) for each in ids])))
-
-
-async def _abandon(run: JobRun, import_id: UUID) -> None:
-    """Nothing of a failed or cancelled import stays but its faults."""
-    async with run.chunk(clearing_up=True) as session:
-        await _fail(session, import_id, run.checkpoint or {})
-
-
-async def _fail(session: AsyncSession, import_id: UUID, checkpoint: dict[str, Any]) -> None:
-    await _delete_rows(session, [str(import_id), *checkpoint.get("staged", [])])
-    stored = await session.get_one(CostImport, import_id)
-    stored.state = FAILED
-    stored.rejected_count = checkpoint.get("rejected", 0)
-    touch(stored)
-
-
-async def left_behind(session: AsyncSession, imports: Sequence[CostImport]) -> set[UUID]:
-    """Those of `imports` that are running, but that no job works on: it failed before it could take them back."""
-    running = {stored.id for stored in imports if stored.state == RUNNING}
-    if not running:
-        return running
-    at_work = select(Job.checkpoint).where(Job.kind == "cost-import", Job.state.in_([QUEUED, AT_WORK]))
-    checkpoints = await session.scalars(at_work)
-    return running - {UUID(checkpoint["import_id"]) for checkpoint in checkpoints if checkpoint is not None}
-
-
-async def _clear_up(run: JobRun, source: str) -> None:
-    """Take back what failed imports of the source have left behind; theirs was a job that could not."""
-    of_source = select(CostImport).where(CostImport.source == source, CostImport.state == RUNNING)
-    async with run.reading() as session:
-        if not await left_behind(session, list(await session.scalars(of_source))):
-            return
-    async with run.chunk() as session:
-        if not await run.claim(session, f"cost-source:{source}"):
-            return  # another import of the source is at it, or just ending; there will be a next one
-        # Locked, so that an import which is just being abandoned keeps its job until its job has been looked at.
-        for import_id in await left_behind(session, list(await session.scalars(of_source.with_for_update()))):
-            checkpoint = await session.scalar(
-                select(Job.checkpoint).where(
-                    Job.kind == "cost-import", Job.checkpoint["import_id"].as_string() == str(import_id)
-                )
-            )
-            await _fail(session, import_id, checkpoint or {})
 
 
 async def _result(run: JobRun, import_id: UUID, *, unchanged: bool) -> dict[str, Any]:

@@ -70,10 +70,6 @@ class Discount:
                 faults=[Fault("/percentage", "must not be above 100")],
             )
 
-    @property
-    def is_unconditional(self) -> bool:
-        return self.tagged is None and self.min_term_months is None
-
     def applies(self, tags: Mapping[str, str], unit_tags: Mapping[str, str], term_months: int | None) -> bool:
         """`term_months` is that of the committed term that is running; None: there is none."""
         if self.min_term_months is not None and (term_months is None or term_months < self.min_term_months):
