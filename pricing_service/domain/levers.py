@@ -4,7 +4,8 @@
 |---|---|---|
 | unused subscription | it has metered charges, but nothing was metered in any period looked at | its recurring fees |
 | cheaper offering | another offering of the service prices the same quantity and usage lower | the difference |
-| commitment | a term of the plan gives a discount that the subscription does not have | the discount |
+| commitment | a term of the plan gives a discount that the subscription does not have | the discount, less what \
+the plan's minimum for the term adds |
 
 A lever is advice over what was observed, not a forecast; a saving of nothing is no lever.
 """
@@ -13,8 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from uuid import UUID
 
+from pricing_service.domain.prices.charge import round_fraction
 from services.money import EXACT
 
 
@@ -53,6 +56,16 @@ class Alternative:
     name: str
     amount: Decimal
     once: Decimal
+
+
+def with_true_up(charges: Decimal, minimum: Decimal, months: int, currency: str) -> Decimal:
+    """A period's part of a whole term of periods like it, of which at least `minimum` has to be paid.
+
+    A year has twelve periods, so a term has as many periods as months.
+    """
+    if EXACT.multiply(charges, Decimal(months)) >= minimum:
+        return charges
+    return round_fraction(Fraction(minimum) / months, currency)
 
 
 def unused(observed: Observed, *, periods: int) -> Lever | None:

@@ -1,7 +1,8 @@
 """What a business unit could do about its charges: each subscription priced anew, as it is and as it could be.
 
 Prices come from the same rating as the statement's, for a whole period like the statement's own: the quantity and the
-plan as they stood at its end, the usage as it was metered in it.
+plan as they stood at its end, the usage as it was metered in it. Where a plan's minimum is trued up over a committed
+term, the term is priced as a whole, and its periods bear equal parts of it.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,11 +19,12 @@ from pricing_service.domain import levers as domain
 from pricing_service.domain.history import Holding, Stretch, Term, months_after
 from pricing_service.domain.levers import Alternative, Lever, Observed
 from pricing_service.domain.periods import Period
-from pricing_service.domain.plan import PlanVersion, Recurrence, in_force
+from pricing_service.domain.plan import PlanVersion, Recurrence, TrueUpAt
 from pricing_service.domain.prices import Cell
 from pricing_service.domain.rating import RatedLine, Window, rate, windows
 from pricing_service.schemas import insights as bodies
 from pricing_service.tables import KnownOffering, Statement, UsageEvent
+from pricing_service.use_cases import rate_cards
 from pricing_service.use_cases.charges import UnitCosts, UnitCostUnknown, plan_version
 from pricing_service.use_cases.holdings import Subject, subjects
 from services.http import MoneyModel
@@ -52,7 +54,7 @@ async def read_levers(session: AsyncSession, statement: Statement) -> bodies.Lev
     ids = [subject.subscription.id for subject in found]
     metered = await _metered(session, ids, period)
     used = await _used(session, ids, looked_at[-1], period)
-    offerings = _OfferingPrices(session, period)
+    offerings = _OfferingPrices(session, period, await queries.unit_path(session, statement.business_unit_id))
     levers: list[Lever] = []
     for subject in found:
         if subject.currency == statement.currency:
@@ -119,13 +121,13 @@ async def _of_subject(
         recurring=_sum(line for line in recurring if line.recurrence != Recurrence.USAGE),
         metered_charges=any(charge.meter is not None for charge in plan.charges),
         used=is_used,
-        current=_sum(recurring),
+        current=trial.per_period(plan, recurring, trial.running_term),
     )
     unused = domain.unused(observed, periods=PERIODS_LOOKED_AT)
     if unused is not None:
         return [unused]  # whoever does not need it needs no cheaper one
     service_id = subject.services.get(stretch.offering_id, subject.subscription.service_id)
-    others = await offerings.of_service(service_id, subject.subscription.business_unit_id)
+    others = await offerings.of_service(service_id)
     alternatives = [
         alternative
         for known, other in others
@@ -158,9 +160,24 @@ class _Trial:
             self.stretch, start=start, end=None, joined_at=start, term=term or self.stretch.term, renewals=()
         )
         holding = Holding(self.subscription_id, start, None, (held,), self.unit_tags)
-        always = replace(plan, effective_from=_LONG_AGO)
+        # A term's minimum is no matter of the one period in which it happens to end: see `per_period`.
+        of_term = plan.minimum is not None and plan.minimum.at is TrueUpAt.TERM
+        always = replace(plan, effective_from=_LONG_AGO, minimum=None if of_term else plan.minimum)
         placed = windows(self.period, holding, {held.offering_id: [always]})
         return rate(self.period, holding, placed, self._quantity, {}, cells=self._cells).lines
+
+    @property
+    def running_term(self) -> int | None:
+        """Months of the committed term that goes on at the period's end."""
+        term = self.stretch.term
+        return None if term is None or term.end < self.period.end else term.months
+
+    def per_period(self, plan: PlanVersion, lines: Sequence[RatedLine], months: int | None) -> Decimal:
+        """What a period of a term like this one comes to, with its part of what is trued up when the term ends."""
+        charges = _sum(lines)
+        if months is None or plan.minimum is None or plan.minimum.at is not TrueUpAt.TERM:
+            return charges
+        return domain.with_true_up(charges, plan.minimum.amount, months, plan.currency)
 
     def _quantity(self, window: Window, meter: str) -> Decimal:
         return self.usage.get(meter, {}).get((), ZERO)
@@ -178,53 +195,50 @@ class _Trial:
         lines = self.lines(plan, anew=True)
         once = [line for line in lines if line.recurrence == Recurrence.ONE_OFF]
         rest = [line for line in lines if line.recurrence != Recurrence.ONE_OFF]
-        return Alternative(known.id, known.name, _sum(rest), _sum(once))
+        return Alternative(known.id, known.name, self.per_period(plan, rest, self.running_term), _sum(once))
 
     def by_term(self, plan: PlanVersion) -> dict[int, Decimal]:
         """What it would owe under each committed term that gives a discount and that it does not have."""
         discounts = [*plan.discounts, *(discount for charge in plan.charges for discount in charge.discounts)]
-        has = 0 if self.stretch.term is None else self.stretch.term.months
+        has = self.running_term or 0
         terms = sorted({months for each in discounts if (months := each.min_term_months or 0) > has})
         start = self.period.start
         found: dict[int, Decimal] = {}
         for months in terms:
             term = Term(start, months_after(start, months), months)
             lines = self.lines(plan, term=term)
-            found[months] = _sum([line for line in lines if line.recurrence != Recurrence.ONE_OFF])
+            rest = [line for line in lines if line.recurrence != Recurrence.ONE_OFF]
+            found[months] = self.per_period(plan, rest, months)
         return found
 
 
 class _OfferingPrices:
-    """The plans that a new subscription would get at the end of a period, by service, each read once."""
+    """The plans that a new subscription of the unit would get at the end of a period, by service, each read once."""
 
-    def __init__(self, session: AsyncSession, period: Period) -> None:
-        self._session, self._period = session, period
-        self._found: dict[UUID, list[tuple[KnownOffering, PlanVersion, list[str]]]] = {}
+    def __init__(self, session: AsyncSession, period: Period, path: Sequence[UUID]) -> None:
+        self._session, self._period, self._path = session, period, path
+        self._found: dict[UUID, list[tuple[KnownOffering, PlanVersion]]] = {}
 
-    async def of_service(self, service_id: UUID, business_unit_id: UUID) -> list[tuple[KnownOffering, PlanVersion]]:
-        """Published offerings of the service that are priced for the business unit, or for all."""
+    async def of_service(self, service_id: UUID) -> list[tuple[KnownOffering, PlanVersion]]:
+        """Published offerings of the service that have a price for the last unit of `path`, as on its rate card."""
         if service_id not in self._found:
             self._found[service_id] = await self._read(service_id)
-        return [
-            (known, version)
-            for known, version, audience in self._found[service_id]
-            if not audience or str(business_unit_id) in audience
-        ]
+        return self._found[service_id]
 
-    async def _read(self, service_id: UUID) -> list[tuple[KnownOffering, PlanVersion, list[str]]]:
+    async def _read(self, service_id: UUID) -> list[tuple[KnownOffering, PlanVersion]]:
         published = select(KnownOffering).where(
             KnownOffering.service_id == service_id, KnownOffering.state == _PUBLISHED
         )
         costs = await UnitCosts.of(self._session, service_id, self._period)
-        found: list[tuple[KnownOffering, PlanVersion, list[str]]] = []
-        for known in await self._session.scalars(published.order_by(KnownOffering.id)):
-            rows = await queries.plans_of(self._session, known.id)
+        offerings = list(await self._session.scalars(published.order_by(KnownOffering.id)))
+        rows = await queries.plans_of_all(self._session, [known.id for known in offerings])
+        found: list[tuple[KnownOffering, PlanVersion]] = []
+        for known in offerings:
+            row = rate_cards.in_force(rows[known.id], self._path, self._period.end)
+            if row is None:
+                continue
             try:
-                versions = [plan_version(row, unit_costs=costs) for row in rows]
+                found.append((known, plan_version(row, unit_costs=costs)))
             except UnitCostUnknown:
                 continue
-            version = in_force(versions, self._period.end)
-            if version is not None:
-                audience = next(row.audience for row in rows if row.id == version.id)
-                found.append((known, version, audience))
         return found

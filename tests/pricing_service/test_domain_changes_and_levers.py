@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pricing_service.domain.changes import Charged, ChargeKey, DriverOfChange, changes, total
-from pricing_service.domain.levers import Alternative, LeverKind, Observed, cheaper, committed, unused
+from pricing_service.domain.levers import Alternative, LeverKind, Observed, cheaper, committed, unused, with_true_up
 from services.money import exact_total
 
 D = Decimal
@@ -67,3 +67,9 @@ def test_levers() -> None:
     term = committed(idle, {12: D(28), 36: D(25), 60: D(31)})
     assert term is not None and term.saving == D(5) and "36 months" in term.reason
     assert committed(idle, {12: D(30)}) is None
+
+
+def test_a_minimum_for_the_term_is_borne_by_its_periods() -> None:
+    assert with_true_up(D("108.00"), D(1296), 12, "USD") == D("108.00")
+    assert with_true_up(D("108.00"), D(1380), 12, "USD") == D("115.00")
+    assert with_true_up(D("108.00"), D(5000), 12, "USD") == D("416.67")
