@@ -179,9 +179,14 @@ def _before_discounts(line: StatementLine) -> Decimal:
     return Money(EXACT.subtract(line.amount, exact_total(off)), line.currency).rounded().amount
 
 
-def of_credit_note(named: Names, note: CreditNote, lines: Sequence[CreditNoteLine]) -> list[BilledCharge]:
-    """Negative charges. Against an earlier period they correct it; a service credit is a credit of its own."""
-    booked, credited = named.calendar.parse(note.period), named.calendar.parse(note.credits_period)
+def of_credit_note(
+    named: Names, note: CreditNote, lines: Iterable[tuple[CreditNoteLine, StatementLine]]
+) -> list[BilledCharge]:
+    """Negative charges for the time of the lines that they credit, each given with its own.
+
+    Of an earlier period they correct it; a service credit is a credit of its own.
+    """
+    booked = named.calendar.parse(note.period)
     is_credit = note.origin == CreditOrigin.SERVICE_CREDIT
     return [
         BilledCharge(
@@ -192,11 +197,11 @@ def of_credit_note(named: Names, note: CreditNote, lines: Sequence[CreditNoteLin
             currency=line.currency,
             billing_start=booked.start,
             billing_end=booked.end,
-            charge_start=credited.start,
-            charge_end=credited.end,
+            charge_start=named.instant(credited.split_start),
+            charge_end=named.instant(credited.split_end or named.calendar.parse(credited.service_period).end_day),
             category=ChargeCategory.CREDIT if is_credit else ChargeCategory.USAGE,
             frequency=ChargeFrequency.ONE_TIME,
-            is_correction=not is_credit and credited < booked,
+            is_correction=not is_credit and named.calendar.parse(credited.service_period) < booked,
             is_billed=note.mode != BillingMode.SHOWBACK,
             in_advance=False,
             drawn_down=False,
@@ -219,5 +224,5 @@ def of_credit_note(named: Names, note: CreditNote, lines: Sequence[CreditNoteLin
             plan_version=None,
             issuer=named.issuer,
         )
-        for line in lines
+        for line, credited in lines
     ]

@@ -211,10 +211,13 @@ async def period_focus(
         if business_unit_id is not None:
             notes = notes.where(CreditNote.business_unit_id == business_unit_id)
         for note in await session.scalars(notes.order_by(CreditNote.id)):
-            lines_of_note = await session.scalars(
-                select(CreditNoteLine).where(CreditNoteLine.credit_note_id == note.id).order_by(CreditNoteLine.position)
+            credited = await session.execute(
+                select(CreditNoteLine, StatementLine)
+                .join(StatementLine, StatementLine.id == CreditNoteLine.statement_line_id)
+                .where(CreditNoteLine.credit_note_id == note.id)
+                .order_by(CreditNoteLine.position)
             )
-            yield focus_lines(billed_charges.of_credit_note(named, note, list(lines_of_note)))
+            yield focus_lines(billed_charges.of_credit_note(named, note, [(line, of) for line, of in credited]))
 
 
 def focus_header() -> str:

@@ -111,24 +111,32 @@ async def two_exported_months(
     assert {row["ChargePeriodStart"] for row in prepaid} == {"2024-10-01T00:00:00Z"}
     assert {(row["ServiceCategory"], row["ServiceSubcategory"]) for row in rows} == {("Compute", "Virtual Machines")}
 
-    # October: what was prepaid is drawn down; a line of September is credited after the close: a correction.
+    # October: what was prepaid is drawn down. September's statement is credited after the close: where the line is of
+    # September that is a correction, where it is of October it is not.
     await issued(service, finance, "2024-10")
     closed = await finance.post("/v1/periods/2024-09/close")
     assert closed.status_code == 200, closed.text
     statement = by_unit[str(world.unit)]
-    line = next(line for line in statement["lines"] if line["charge"] == "burst")
+    lines = {line["charge"]: line for line in statement["lines"]}
     note = await finance.post(
         "/v1/credit-notes",
         json={
             "statement_id": statement["id"],
-            "lines": [{"line_id": line["id"], "amount": "1.23"}],
+            "lines": [
+                {"line_id": lines["burst"]["id"], "amount": "1.23"},
+                {"line_id": lines["support"]["id"], "amount": "5"},
+            ],
             "reason": "metered twice",
         },
     )
     assert note.status_code == 201, note.text
     october = await focus(finance, note.json()["period"])
-    (credit,) = [row for row in october if row["InvoiceId"] == note.json()["number"]]
-    assert (credit["ChargeClass"], credit["ChargeCategory"], credit["BilledCost"]) == ("Correction", "Usage", "-1.23")
+    credits = [row for row in october if row["InvoiceId"] == note.json()["number"]]
+    columns = ("ChargeClass", "ChargeCategory", "BilledCost", "ChargePeriodStart", "ChargePeriodEnd")
+    assert [tuple(row[column] for column in columns) for row in credits] == [
+        ("Correction", "Usage", "-1.23", "2024-09-01T00:00:00Z", "2024-10-01T00:00:00Z"),
+        ("", "Usage", "-5.0", "2024-10-01T00:00:00Z", "2024-11-01T00:00:00Z"),
+    ]
     drawn = [row for row in await focus(finance, "2024-10") if row["InvoiceId"] in {s["id"] for s in september}]
     assert [(row["ChargeCategory"], row["BilledCost"], row["EffectiveCost"]) for row in drawn] == [
         ("Usage", "0.0", "40.0")
@@ -141,7 +149,7 @@ async def two_exported_months(
         other = await consumer.get(f"/v1/focus-exports/2024-09?business_unit_id={shown.unit}")
         assert other.status_code in (403, 404)
 
-    return [*rows, *(await focus(finance, "2024-10")), *([] if note.json()["period"] == "2024-10" else [credit])]
+    return [*rows, *(await focus(finance, "2024-10")), *([] if note.json()["period"] == "2024-10" else credits)]
 
 
 async def test_real_costs_become_statements_and_focus_rows(
@@ -234,6 +242,51 @@ async def test_pages_tables_changes_and_levers(
     assert {cell["business_unit"] for cell in cells} == {"Science"}
     own = await finance.get(f"/v1/statements/{september['id']}/document?format=focus")
     assert len(own.text.splitlines()) == 1 + len(september["lines"])
+
+
+async def test_levers_go_by_audiences_and_price_a_term_as_a_whole(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    below = uuid7()
+    data = {"id": str(below), "name": "Physics", "parent_id": str(world.unit)}
+    await service.deliver("itaas.demand.business-unit.created.v1", subject=below, data=data, business_unit_id=below)
+    held = World(service, below, world.service_id, world.offering)
+
+    async def offered(name: str) -> UUID:
+        offering = uuid7()
+        data = {"id": str(offering), "service_id": str(world.service_id), "name": name, "state": "published"}
+        data["unit_of_measure"] = "server"
+        await service.deliver("itaas.catalog.offering.published.v1", subject=offering, data=data)
+        return offering
+
+    async def priced(offering: UUID, price: str, **more: Any) -> None:
+        plan = {"offering_id": str(offering), "currency": "USD", "effective_from": "2026-01-01T00:00:00Z"} | more
+        answer = await finance.post("/v1/price-plans", json=plan | {"charges": [PER_SERVER | {"unit_price": price}]})
+        assert answer.status_code == 201, answer.text
+
+    async def levers(subscriber: UUID) -> dict[str, tuple[Any, Decimal]]:
+        (statement,) = await issued(service, finance, "2026-10")
+        found = (await finance.get(f"/v1/statements/{statement['id']}/levers")).json()["items"]
+        return {
+            lever["kind"]: (lever["offering_id"], D(lever["saving"]["amount"]))
+            for lever in found
+            if lever["subscription_id"] == str(subscriber)
+        }
+
+    term = {"key": "term", "name": "One year", "percentage": "10", "min_term_months": 12}
+    year = {"discounts": [term], "minimum": {"amount": "1380", "true_up": "term"}}
+    await priced(world.offering, "30", **year)
+    family, other = await offered("Family"), await offered("Others")
+    await priced(family, "20", audience=[str(world.unit)])  # of the unit above: the subscriber's as well
+    await priced(family, "1")  # for all, and newer: but the closer audience goes first
+    await priced(other, "2", audience=[str(uuid7())])
+    one = await held.subscribed("2026-01-01")
+    # 4 × 30 = 120 a month; a year of 4 × 27 comes to 1296, and 84 are missing to 1380: 115 a month
+    assert await levers(one) == {"cheaper_offering": (str(family), D(40)), "commitment": (None, D(5))}
+
+    await priced(world.offering, "30", **year | {"minimum": {"amount": "5000", "true_up": "term"}}, reason="misprint")
+    await held.subscribed("2026-10-01", quantity="1")
+    assert await levers(one) == {"cheaper_offering": (str(family), D(40))}
 
 
 async def test_recovery_and_refusals(service: ServiceHarness, finance: httpx.AsyncClient, world: World) -> None:
