@@ -11,7 +11,7 @@ from pricing_service.schemas import statements as bodies
 from pricing_service.schemas.numbers import PeriodText
 from pricing_service.schemas.quarterly import QuarterlyStatementRead
 from pricing_service.tables import Statement
-from pricing_service.use_cases import explanations, quarterly, rating, statement_life, statements
+from pricing_service.use_cases import explanations, line_usage, quarterly, rating, statement_life, statements
 from pricing_service.use_cases.statement_lines import statement_in_sight
 from services.http import (
     Api,
@@ -138,3 +138,17 @@ async def explain_line(
 ) -> bodies.Explanation:
     """Parts that add up to the amount; beneath them the usage events, the plan version and the ledger rows."""
     return await statements.explain_line(session, statement_id, line_id, units=units)
+
+
+@router.get("/statements/{statement_id}/lines/{line_id}/usage", summary="List the usage behind an amount")
+async def list_line_usage(
+    statement_id: UUID,
+    line_id: UUID,
+    principal: Reader,
+    units: UnitScope,
+    session: ReadSession,
+    limit: Annotated[int, Query(ge=1, le=200, description="Items on a page")] = 50,
+    cursor: Annotated[str | None, Query(max_length=4000, description="`next_cursor` of the page before")] = None,
+) -> Page[bodies.UsageBehind]:
+    """All the usage events that the line bills, or takes off again, in the order of their time."""
+    return await line_usage.list_usage(session, statement_id, line_id, units=units, limit=limit, cursor=cursor)

@@ -1,8 +1,5 @@
 """Cost views: from the words of a query to sums, and to the rows behind them."""
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -13,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pricing_service import queries
 from pricing_service.schemas.costs import CostGroup, CostRowRead, CostTotal, CostView
 from pricing_service.tables import CostRow, CostSnapshot
+from pricing_service.use_cases.cursors import decoded, encoded, not_ours
 from services.errors import Fault, Invalid
 from services.http import Page
-from services.http.paging import CursorNotReadable
 
 MOST_DIMENSIONS = 8
 ROW_COLUMNS = (CostRow, CostSnapshot.source, CostSnapshot.corrects)
@@ -80,7 +77,7 @@ async def view(
     """Exact sums by any dimensions. Raises UnknownDimension, FilterUnreadable, TooManyDimensions."""
     names = _dimensions(group_by)
     question = queries.CostQuestion(*periods, names, conditions(filters))
-    after = None if cursor is None else _decoded(cursor, len(names) + 2)
+    after = None if cursor is None else decoded(cursor, len(names) + 2)
     groups = await queries.cost_groups(session, question, limit, after=after)
     more = len(groups) > limit
     groups = groups[:limit]
@@ -97,7 +94,7 @@ async def view(
             for place, sums in groups
         ],
         more=more,
-        next_cursor=_encoded(groups[-1][0]) if more else None,
+        next_cursor=encoded(groups[-1][0]) if more else None,
         totals=[CostTotal(**total) for total in await queries.cost_totals(session, question)],
     )
 
@@ -150,7 +147,7 @@ async def rows(
     found = (await session.execute(query.order_by(CostRow.import_id, CostRow.line).limit(limit + 1))).all()
     items = [_row(row, source, corrects) for row, source, corrects in found[:limit]]
     more = len(found) > limit
-    next_cursor = _encoded((str(items[-1].import_id), str(items[-1].line))) if more else None
+    next_cursor = encoded((str(items[-1].import_id), str(items[-1].line))) if more else None
     return Page[CostRowRead](items=items, next_cursor=next_cursor)
 
 
@@ -160,35 +157,8 @@ def _row(row: CostRow, source: str, corrects: str | None) -> CostRowRead:
 
 
 def _row_place(cursor: str) -> tuple[UUID, int]:
-    import_id, line = _decoded(cursor, 2)
+    import_id, line = decoded(cursor, 2)
     try:
         return UUID(import_id or ""), int(line or "") if len(line or "") <= 18 else 0
     except ValueError:
-        raise _not_ours() from None
-
-
-def _encoded(place: Sequence[str | None]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
-
-
-def _decoded(cursor: str, length: int) -> list[str | None]:
-    """Raises CursorNotReadable."""
-    try:
-        place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
-        raise _not_ours() from None
-    if (
-        not isinstance(place, list)
-        or len(place) != length
-        or any(each is not None and (not isinstance(each, str) or "\0" in each) for each in place)
-        or place[0] is None
-        or place[-1] is None
-    ):
-        raise _not_ours()
-    return place
-
-
-def _not_ours() -> CursorNotReadable:
-    return CursorNotReadable(
-        "the cursor is none that we gave out here", faults=[Fault("cursor", "pass next_cursor unchanged")]
-    )
+        raise not_ours() from None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
@@ -22,9 +22,9 @@ from pricing_service.tables import (
     Statement,
     StatementLine,
     StatementStep,
-    UsageEvent,
 )
 from pricing_service.use_cases import allocated_rows
+from pricing_service.use_cases.line_usage import first_usage
 from pricing_service.use_cases.statement_lines import line_of, lines_of, statement_in_sight
 from services.http import MoneyModel
 from services.identity import Units
@@ -71,7 +71,7 @@ async def explain_line(session: AsyncSession, statement_id: UUID, line_id: UUID,
     disputes = await _disputes(session, line)
     credits = await _credits(session, line)
     credited = exact_total([each.amount for each in credits])
-    events, usage = await _usage(session, line)
+    events, usage = await first_usage(session, line, SHOWN_USAGE)
     cost = await _cost(session, line)
     pools = await _pools(session, cost)
     return bodies.Explanation(
@@ -82,6 +82,7 @@ async def explain_line(session: AsyncSession, statement_id: UUID, line_id: UUID,
         split_start=line.split_start,
         usage_events=events,
         usage=usage,
+        usage_path=f"/v1/statements/{statement.id}/lines/{line.id}/usage" if events else None,
         price_plan=await _plan(session, line),
         allocation_run_id=line.allocation_run_id,
         service_cost=None if cost is None else MoneyModel.of(cost.cost),
@@ -135,35 +136,6 @@ def _claimable(
     if not left or any(dispute.state is DisputeState.OPEN for dispute in disputes):
         return None
     return MoneyModel.of(Money(left, line.currency))
-
-
-async def _usage(session: AsyncSession, line: StatementLine) -> tuple[int, list[bodies.UsageBehind]]:
-    if line.usage_from is None or line.usage_until is None:
-        return 0, []
-    after, upto = -1 if line.usage_after is None else line.usage_after, line.usage_upto or 0
-    came = and_(UsageEvent.arrival > after, queries.counted_at(upto))
-    withdrawn = and_(UsageEvent.arrival <= after, queries.counted_at(after), ~queries.counted_at(upto))
-    behind = (
-        or_(came, withdrawn),
-        UsageEvent.subscription_id == line.subscription_id,
-        UsageEvent.meter == line.meter,
-        *queries.in_days(line.usage_from, line.usage_until),
-    )
-    count = await session.scalar(select(func.count()).select_from(UsageEvent).where(*behind)) or 0
-    order = (UsageEvent.time, UsageEvent.source, UsageEvent.event_id)
-    shown = await session.scalars(select(UsageEvent).where(*behind).order_by(*order).limit(SHOWN_USAGE))
-    usage = [
-        bodies.UsageBehind(
-            id=event.event_id,
-            source=event.source,
-            time=event.time,
-            meter=event.meter,
-            quantity=event.quantity,
-            withdrawn=event.arrival <= after,
-        )
-        for event in shown
-    ]
-    return count, usage
 
 
 async def _plan(session: AsyncSession, line: StatementLine) -> bodies.PlanBehind | None:

@@ -9,7 +9,16 @@ import pytest
 
 from services.ids import uuid7
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World, focus_csv, imported, on_both_databases, usage
+from tests.pricing_service.samples import (
+    PER_HOUR,
+    PER_SERVER,
+    World,
+    focus_csv,
+    imported,
+    on_both_databases,
+    refusal,
+    usage,
+)
 
 pytestmark = pytest.mark.anyio
 BATCH = {"content-type": "application/cloudevents-batch+json"}
@@ -82,6 +91,37 @@ async def test_from_subscription_and_usage_to_an_explained_statement(
     assert burst["allocation_run_id"] == run["id"]
     assert (burst["ledger_rows"], burst["ledger_total"]["amount"]) == (2, "100.5")
     assert burst["pools"] == [{"name": "all", "cost_rows": 2, "amount": "100.5", "share": "100.5"}]
+
+
+@on_both_databases
+async def test_all_usage_behind_a_line_can_be_paged_through(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER, PER_HOUR)
+    subscription = await world.subscribed("2026-01-01")
+    ids = [f"{number:03}" for number in range(150)]
+    await report(service, *(usage(subscription, id_, "1") for id_ in ids))
+    await rate(service, finance)
+    (draft,) = await statements(finance, world)
+    server, burst = await explained(finance, draft)
+    assert (server["usage_events"], server["usage_path"]) == (0, None)
+    assert (burst["usage_events"], len(burst["usage"])) == (150, 100)
+    found: list[Any] = []
+    cursor: dict[str, str] = {}
+    for _ in range(3):
+        page = (await finance.get(burst["usage_path"], params={"limit": "60"} | cursor)).json()
+        found += page["items"]
+        cursor = {"cursor": page["next_cursor"]}
+    assert page["next_cursor"] is None
+    assert [event["id"] for event in found] == ids  # all at one instant: the order goes on by source and id
+    assert found[:100] == burst["usage"]
+    for wrong in ("x", "WyJhIiwgImIiLCAiYyIsICIwIl0", "WyIyMDI2LTExLTA1IiwgImIiLCAiYyIsICIwIl0"):
+        refused = await finance.get(burst["usage_path"], params={"cursor": wrong})
+        assert refusal(refused) == (422, "cursor-not-readable", ["cursor"])
+    async with service.client(roles=["consumer"], business_units=[uuid7()]) as stranger:
+        assert (await stranger.get(burst["usage_path"])).status_code in (403, 404)
+    other = burst["usage_path"].replace(burst["line_id"], str(uuid7()))
+    assert (await finance.get(other)).status_code == 404
 
 
 @on_both_databases
