@@ -49,6 +49,7 @@ async def note_changed(session: AsyncSession, subscription_id: UUID, since: date
 
 async def note_unit_changed(session: AsyncSession, business_unit_id: UUID, since: datetime) -> None:
     """The same for every subscription that the unit held since then."""
+    await session.execute(select(FiscalCalendarRow.id).with_for_update(read=True))
     closed_through = await queries.closed_through(session)
     if closed_through is None:
         return
