@@ -118,7 +118,7 @@ class Explanation(Read):
     split_start: date
     usage_events: int
     usage: list[UsageBehind] = Field(description="The first hundred of the usage events that this line bills")
-    usage_path: str | None = Field(default=None, description="Where all of them are listed; null where there are none")
+    usage_href: str | None = Field(default=None, description="Where all of them are listed; null where there are none")
     price_plan: PlanBehind | None
     allocation_run_id: UUID | None
     service_cost: MoneyModel | None

@@ -90,7 +90,9 @@ async def test_from_subscription_and_usage_to_an_explained_statement(
     assert burst["price_plan"]["charge"]["meter"] == "vm-hours"
     assert burst["allocation_run_id"] == run["id"]
     assert (burst["ledger_rows"], burst["ledger_total"]["amount"]) == (2, "100.5")
-    assert burst["pools"] == [{"name": "all", "cost_rows": 2, "amount": "100.5", "share": "100.5"}]
+    (pool,) = burst["pools"]
+    assert (await finance.get(pool.pop("href"))).json()["next_cursor"] is None
+    assert pool == {"name": "all", "cost_rows": 2, "amount": "100.5", "share": "100.5"}
 
 
 @on_both_databases
@@ -104,23 +106,23 @@ async def test_all_usage_behind_a_line_can_be_paged_through(
     await rate(service, finance)
     (draft,) = await statements(finance, world)
     server, burst = await explained(finance, draft)
-    assert (server["usage_events"], server["usage_path"]) == (0, None)
+    assert (server["usage_events"], server["usage_href"]) == (0, None)
     assert (burst["usage_events"], len(burst["usage"])) == (150, 100)
     found: list[Any] = []
     cursor: dict[str, str] = {}
     for _ in range(3):
-        page = (await finance.get(burst["usage_path"], params={"limit": "60"} | cursor)).json()
+        page = (await finance.get(burst["usage_href"], params={"limit": "60"} | cursor)).json()
         found += page["items"]
         cursor = {"cursor": page["next_cursor"]}
     assert page["next_cursor"] is None
     assert [event["id"] for event in found] == ids  # all at one instant: the order goes on by source and id
     assert found[:100] == burst["usage"]
     for wrong in ("x", "WyJhIiwgImIiLCAiYyIsICIwIl0", "WyIyMDI2LTExLTA1IiwgImIiLCAiYyIsICIwIl0"):
-        refused = await finance.get(burst["usage_path"], params={"cursor": wrong})
+        refused = await finance.get(burst["usage_href"], params={"cursor": wrong})
         assert refusal(refused) == (422, "cursor-not-readable", ["cursor"])
     async with service.client(roles=["consumer"], business_units=[uuid7()]) as stranger:
-        assert (await stranger.get(burst["usage_path"])).status_code in (403, 404)
-    other = burst["usage_path"].replace(burst["line_id"], str(uuid7()))
+        assert (await stranger.get(burst["usage_href"])).status_code in (403, 404)
+    other = burst["usage_href"].replace(burst["line_id"], str(uuid7()))
     assert (await finance.get(other)).status_code == 404
 
 
