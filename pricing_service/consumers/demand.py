@@ -141,6 +141,9 @@ class DemandProposedSeen(EventSeen):
     business_unit_id: UUID
     offering_id: UUID | None = None
     quantity: Number | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    tags: dict[str, Any] = Field(default_factory=dict)
+    term_months: int | None = None
 
 
 @consumers.reaction("itaas.demand.demand.proposed.v1")
@@ -151,6 +154,8 @@ async def issue_quote(session: AsyncSession, event: Delivery[DemandProposedSeen]
         offering_id=event.data.offering_id,
         quantity=event.data.quantity,
         sequence=event.sequence,
+        tags=_tags(event.data.options) | _tags(event.data.tags),
+        term_months=event.data.term_months,
     )
     await quotes.quote_proposal(session, proposal, now=now)
 

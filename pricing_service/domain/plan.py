@@ -21,9 +21,23 @@ from uuid import UUID
 
 from pricing_service.domain.history import Stretch
 from pricing_service.domain.periods import DaySplit, Period
-from pricing_service.domain.prices import WHOLE, Cell, Charge, Discount, PricedCharge, Split, plain, price
+from pricing_service.domain.prices import (
+    WHOLE,
+    Cell,
+    Charge,
+    Discount,
+    Flat,
+    Line,
+    Part,
+    PricedCharge,
+    Split,
+    plain,
+    price,
+)
+from pricing_service.domain.prices.charge import PRORATION_PLACES, round_fraction, rounded_line, to_places, true_up_line
+from pricing_service.domain.prices.line import LineKind, PartKind
 from services.errors import Fault, Invalid
-from services.money import exact_total
+from services.money import EXACT, exact_total
 
 
 class Recurrence(StrEnum):
@@ -111,7 +125,7 @@ class PlanVersion:
 
 @dataclass(frozen=True, slots=True)
 class QuotedCharge:
-    """A charge at a quantity: what one month of it costs, and what twelve do."""
+    """A charge at a quantity, or a line of the plan as a whole: what one month of it costs, and what twelve do."""
 
     charge: PlanCharge
     priced: PricedCharge
@@ -237,6 +251,60 @@ def due_split(charge: PlanCharge, days: DaySplit | None = None, *, suspended: bo
     return Split(share, " × ".join(reasons), units_too=recurrence is not Recurrence.USAGE, days=limit)
 
 
+PLAN = "plan"  # the charge key of lines that belong to no single charge
+_NO_CHARGE = Charge(Flat(Decimal(0)))
+
+
+def of_plan(
+    plan: PlanVersion,
+    total: Decimal,
+    share: Fraction,
+    *,
+    tags: Mapping[str, str],
+    unit_tags: Mapping[str, str],
+    term_months: int | None,
+) -> list[tuple[PlanCharge, Line]]:
+    """The plan's discounts, minimum (of a period) and maximum over what its charges come to, in this order.
+
+    `share` is that of one period that `total` is for; each line comes with what it is called instead of a charge.
+    """
+    lines: list[tuple[PlanCharge, Line]] = []
+    for discount in plan.discounts:
+        if not discount.applies(tags, unit_tags, term_months):
+            continue
+        off = discount.off(Fraction(total), share)
+        taken = round_fraction(-off, plan.currency)
+        if not taken:
+            continue
+        part = Part(PartKind.DISCOUNT, discount.label, to_places(-off, PRORATION_PLACES))
+        formula = f"{plain(total)} × {plain(discount.percentage)} %" if discount.percentage is not None else ""
+        formula = f"−({formula or plain(to_places(off, PRORATION_PLACES))})"
+        line = rounded_line(
+            LineKind.PLAN_DISCOUNT, Decimal(1), None, formula, -off, [part], plan.currency, taken, discount.key
+        )
+        lines.append((plan_wide(discount.key, discount.name, "discount"), line))
+        total = EXACT.add(total, taken)
+    if plan.minimum is not None and plan.minimum.at is TrueUpAt.PERIOD:
+        least = Fraction(plan.minimum.amount) * share
+        true_up = true_up_line(LineKind.PLAN_TRUE_UP, least, total, plan.currency)
+        if true_up is not None:
+            lines.append((plan_wide(PLAN, "Minimum commitment", "minimum"), true_up))
+            total = EXACT.add(total, true_up.amount)
+    if plan.maximum is not None and share and Fraction(total) > (most := Fraction(plan.maximum) * share):
+        shown = plain(to_places(most, PRORATION_PLACES))
+        beyond = most - Fraction(total)
+        part = Part(PartKind.CAP, f"capped at {shown}", to_places(beyond, PRORATION_PLACES))
+        formula, taken = f"maximum {shown} − {plain(total)}", round_fraction(beyond, plan.currency)
+        cut = rounded_line(LineKind.PLAN_CAP, Decimal(1), None, formula, beyond, [part], plan.currency, taken)
+        lines.append((plan_wide(PLAN, "Maximum", "maximum"), cut))
+    return lines
+
+
+def plan_wide(key: str, name: str, model: str) -> PlanCharge:
+    """What a line of the plan as a whole is called; it has no price of its own."""
+    return PlanCharge(key, name, model, _NO_CHARGE, Recurrence.MONTH)
+
+
 def quote(
     version: PlanVersion,
     quantity: Decimal,
@@ -247,14 +315,16 @@ def quote(
 ) -> list[QuotedCharge]:
     """Price every charge but usage at `quantity`, for one whole month (a one-off: once), with the discounts that apply.
 
-    What concerns the plan as a whole (its discounts, minimum and maximum) depends on usage and is not quoted.
+    The plan's own discounts, its minimum of a period and its maximum follow, over all but one-offs. Usage only adds to
+    what is left of it all, so the sum is the least that a whole month will come to. A minimum over a term is not in it.
     """
+    tags, unit_tags = tags or {}, unit_tags or {}
     quoted: list[QuotedCharge] = []
     for charge in version.charges:
         if charge.recurrence is Recurrence.USAGE:
             continue
-        discounts = [each for each in charge.discounts if each.applies(tags or {}, unit_tags or {}, term_months)]
-        cells = [Cell(quantity, tags or {})]
+        discounts = [each for each in charge.discounts if each.applies(tags, unit_tags, term_months)]
+        cells = [Cell(quantity, tags)]
         priced, whole = (
             price(charge.charge, quantity, version.currency, split, discounts=discounts, cells=cells)
             for split in (due_split(charge), WHOLE)
@@ -262,4 +332,16 @@ def quote(
         times = 12 // PERIODS_OF[charge.recurrence] if charge.recurrence in PERIODS_OF else 1
         annual = exact_total([whole.total] * times)
         quoted.append(QuotedCharge(charge, priced, annual))
+    recurring = [each for each in quoted if each.charge.recurrence is not Recurrence.ONE_OFF]
+    month, year = (
+        of_plan(version, exact_total(amounts), Fraction(share), tags=tags, unit_tags=unit_tags, term_months=term_months)
+        for share, amounts in (
+            (1, [each.priced.total for each in recurring]),
+            (12, [each.annual for each in recurring]),
+        )
+    )
+    annually = {(called.key, line.kind): line.amount for called, line in year}
+    for called, line in month:
+        annual = annually.get((called.key, line.kind), Decimal(0))
+        quoted.append(QuotedCharge(called, PricedCharge((line,), version.currency), annual))
     return quoted

@@ -23,15 +23,18 @@ from uuid import UUID
 from pricing_service.domain.history import Holding
 from pricing_service.domain.periods import Period
 from pricing_service.domain.plan import (
+    PLAN,
     Commitment,
     PlanCharge,
     Recurrence,
     Timing,
     TrueUpAt,
     due_split,
+    of_plan,
+    plan_wide,
 )
-from pricing_service.domain.prices import Cell, Charge, Flat, Line, Matrix, Part, plain, price
-from pricing_service.domain.prices.charge import PRORATION_PLACES, round_fraction, rounded_line, to_places, true_up_line
+from pricing_service.domain.prices import Cell, Line, Matrix, Part, price
+from pricing_service.domain.prices.charge import true_up_line
 from pricing_service.domain.prices.line import LineKind, PartKind
 from pricing_service.domain.statement import Billed, LineKey, Remaining, no_longer_rated, remaining
 from pricing_service.domain.windows import Window, windows
@@ -40,8 +43,6 @@ from services.money import EXACT, exact_total
 __all__ = ["Rated", "RatedLine", "Unpriced", "Window", "ending_term", "rate", "rate_in_advance", "windows"]
 
 ZERO = Decimal(0)
-PLAN = "plan"  # the charge key of lines that belong to no single charge
-_NO_CHARGE = Charge(Flat(ZERO))
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,52 +237,18 @@ def _quantity(period: Period, holding: Holding, window: Window, charge: PlanChar
 
 def _of_plan(holding: Holding, window: Window, due: Sequence[_Due]) -> list[_Due]:
     """The plan's discounts, minimum and maximum over the window's lines, in this order."""
-    plan, share, currency = window.plan, window.split.share, window.plan.currency
+    stretch = window.stretch
+    term_months = stretch.term.months if window.in_term and stretch.term is not None else None
     total = exact_total([each.line.amount for each in due])
-    lines: list[_Due] = []
-    term_months = window.stretch.term.months if window.in_term and window.stretch.term is not None else None
-    for discount in plan.discounts:
-        if not discount.applies(window.stretch.tags, holding.unit_tags, term_months):
-            continue
-        off = discount.off(Fraction(total), share)
-        taken = round_fraction(-off, currency)
-        if not taken:
-            continue
-        part = Part(PartKind.DISCOUNT, discount.label, to_places(-off, PRORATION_PLACES))
-        formula = f"{plain(total)} × {plain(discount.percentage)} %" if discount.percentage is not None else ""
-        formula = f"−({formula or plain(to_places(off, PRORATION_PLACES))})"
-        line = rounded_line(
-            LineKind.PLAN_DISCOUNT, Decimal(1), None, formula, -off, [part], currency, taken, discount.key
-        )
-        lines.append(_Due(window, _plan_charge(discount.key, discount.name, "discount"), line, of_plan=True))
-        total = EXACT.add(total, taken)
-    if plan.minimum is not None and plan.minimum.at is TrueUpAt.PERIOD:
-        least = Fraction(plan.minimum.amount) * share
-        true_up = true_up_line(LineKind.PLAN_TRUE_UP, least, total, currency)
-        if true_up is not None:
-            lines.append(_Due(window, _plan_charge(PLAN, "Minimum commitment", "minimum"), true_up, of_plan=True))
-            total = EXACT.add(total, true_up.amount)
-    if plan.maximum is not None and share and Fraction(total) > (most := Fraction(plan.maximum) * share):
-        shown = plain(to_places(most, PRORATION_PLACES))
-        beyond = most - Fraction(total)
-        part = Part(PartKind.CAP, f"capped at {shown}", to_places(beyond, PRORATION_PLACES))
-        cut = rounded_line(
-            LineKind.PLAN_CAP,
-            Decimal(1),
-            None,
-            f"maximum {shown} − {plain(total)}",
-            beyond,
-            [part],
-            currency,
-            round_fraction(beyond, currency),
-        )
-        lines.append(_Due(window, _plan_charge(PLAN, "Maximum", "maximum"), cut, of_plan=True))
-    return lines
-
-
-def _plan_charge(key: str, name: str, model: str) -> PlanCharge:
-    """What a line of the plan as a whole is called; it has no price of its own."""
-    return PlanCharge(key, name, model, _NO_CHARGE, Recurrence.MONTH)
+    lines = of_plan(
+        window.plan,
+        total,
+        window.split.share,
+        tags=stretch.tags,
+        unit_tags=holding.unit_tags,
+        term_months=term_months,
+    )
+    return [_Due(window, called, line, of_plan=True) for called, line in lines]
 
 
 def _term_true_up(
@@ -303,7 +270,7 @@ def _term_true_up(
     )
     if true_up is None:
         return []
-    return [_Due(window, _plan_charge(PLAN, f"Minimum commitment of {start} to {end}", "minimum"), true_up, True)]
+    return [_Due(window, plan_wide(PLAN, f"Minimum commitment of {start} to {end}", "minimum"), true_up, True)]
 
 
 def _ending(

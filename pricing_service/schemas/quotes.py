@@ -22,6 +22,10 @@ class QuoteCreate(Body):
     valid_until: Instant | None = None
     valid_days: int | None = Field(None, ge=1, le=366)
     note: str | None = Field(None, min_length=1, max_length=500)
+    tags: dict[str, str] = Field(
+        default_factory=dict, max_length=100, description="What the subscription will carry: discounts may go by it"
+    )
+    term_months: int | None = Field(None, ge=1, le=1200, description="The term that will be committed to")
 
 
 class RoundingRead(Read):
@@ -33,7 +37,7 @@ class RoundingRead(Read):
 
 
 class QuoteLineRead(Read):
-    """One charge at the quoted quantity."""
+    """One charge at the quoted quantity; of kind plan_…: a discount, the minimum or the maximum of all of them."""
 
     charge: str
     name: str

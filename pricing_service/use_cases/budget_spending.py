@@ -2,8 +2,9 @@
 
 A line counts in the period that it is for: what is billed in advance in a later one than its statement's, maybe in
 the next year's budget. A chargeback uses the reservation of its own demand (without one: of its business unit and
-offering) in that period; what is due once uses it in whatever period it is held. What exceeds it, what comes late for
-an earlier period, and all usage, is actual without a reservation. Showback is memo: it is shown, and counts against
+offering) in that period; what is due once uses it in whatever period it is held. Usage uses only what a
+plan's minimum made the quote hold; what exceeds that, what exceeds a reservation, and what comes late for an earlier
+period is actual without a reservation. Showback is memo: it is shown, and counts against
 nothing. A credit note lowers the actual where its lines were counted; what it restores is available to everybody, not
 reserved again.
 """
@@ -20,7 +21,8 @@ from pricing_service import queries
 from pricing_service.domain.budget import Figure
 from pricing_service.domain.budget_phases import most_specific
 from pricing_service.domain.periods import Period
-from pricing_service.tables import Budget, BudgetEntry, Reservation, Statement, StatementLine
+from pricing_service.domain.prices.line import LineKind
+from pricing_service.tables import Budget, BudgetEntry, Quote, Reservation, Statement, StatementLine
 from pricing_service.use_cases.budget_ledger import Cause, ChargeKind, Movement, locked, of_unit, post
 from pricing_service.use_cases.reservations import give_back
 from services.money import EXACT, exact_total
@@ -49,6 +51,7 @@ async def spend(
     if not budgets:
         return
     held = await _held(session, budgets, {group.period.number for group in by_group})
+    minimums = await _minimums(session, held, by_group)
     movements: dict[UUID, list[Movement]] = {}
     for group, amount in by_group.items():
         mine = held.get(_owner(group.demand_id, group.offering_id), [])
@@ -60,7 +63,7 @@ async def spend(
         number, whose, source_id = group.period.number, group.demand_id, statement.id
         into.append(Movement(number, figure, amount, Cause.STATEMENT, group.charge, whose, source_id=source_id))
         if not memo:
-            into += _use([each for each in mine if each.budget_id == budget.id], group, amount, statement.id)
+            into += _use([each for each in mine if each.budget_id == budget.id], group, amount, statement.id, minimums)
     for budget_id, moved in movements.items():
         post(session, budgets[budget_id], moved, thread=statement.correlation_id)
 
@@ -98,13 +101,21 @@ async def _groups(
     return {group: exact_total(of_group) for group, of_group in amounts.items()}
 
 
-def _use(mine: Sequence[Reservation], group: _Group, amount: Decimal, statement_id: UUID) -> list[Movement]:
-    """Take a charge out of its reservation: of its period, or of what is due once wherever it is held."""
+def _use(
+    mine: Sequence[Reservation], group: _Group, amount: Decimal, statement_id: UUID, minimums: Mapping[UUID, Decimal]
+) -> list[Movement]:
+    """Take a charge out of its reservation: of its period, or of what is due once wherever it is held.
+
+    Usage takes what was reserved to make up the plan's minimum, since it makes that up itself.
+    """
+    charge = ChargeKind.RECURRING if group.charge is ChargeKind.USAGE else group.charge
     movements: list[Movement] = []
     for reservation in mine:
-        fits = group.charge is ChargeKind.ONE_OFF or (not group.late and reservation.number == group.period.number)
+        fits = charge is ChargeKind.ONE_OFF or (not group.late and reservation.number == group.period.number)
         used = min(amount, reservation.left)
-        if used > 0 and fits and reservation.charge == group.charge:
+        if group.charge is ChargeKind.USAGE:
+            used = min(used, minimums.get(reservation.quote_id, Decimal(0)))
+        if used > 0 and fits and reservation.charge == charge:
             movements.append(give_back(reservation, used, Cause.CHARGED, statement_id))
             amount = EXACT.subtract(amount, used)
     return movements
@@ -134,6 +145,21 @@ async def _held(
             mine.clear()  # the quote before was superseded after its acceptance
         mine.append(reservation)
     return held
+
+
+async def _minimums(
+    session: AsyncSession, held: Mapping[_Owner, Sequence[Reservation]], groups: Iterable[_Group]
+) -> dict[UUID, Decimal]:
+    """Of quotes that usage was charged for: what they hold in each period to make up the plan's minimum."""
+    owners = {_owner(group.demand_id, group.offering_id) for group in groups if group.charge is ChargeKind.USAGE}
+    quotes = {reservation.quote_id for owner in owners for reservation in held.get(owner, ())}
+    if not quotes:
+        return {}
+    found = await session.execute(select(Quote.id, Quote.lines).where(Quote.id.in_(quotes)))
+    return {
+        quote_id: exact_total([Decimal(line["amount"]) for line in lines if line.get("kind") == LineKind.PLAN_TRUE_UP])
+        for quote_id, lines in found
+    }
 
 
 async def credit(

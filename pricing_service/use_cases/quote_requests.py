@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
 from pricing_service.domain import quote as domain
+from pricing_service.domain.prices.line import OF_PLAN
 from pricing_service.domain.quote import QuoteState
 from pricing_service.schemas import quotes as bodies
 from pricing_service.schemas.prices import PartRead
@@ -59,6 +60,8 @@ async def request_quote(session: AsyncSession, body: bodies.QuoteCreate, *, unit
         quantity=body.quantity,
         valid_until=valid_until,
         note=body.note,
+        tags=body.tags,
+        term_months=body.term_months,
     )
     try:
         return await issue_quote(session, proposal, now=now)
@@ -112,7 +115,7 @@ async def explain_quote(session: AsyncSession, quote: Quote) -> bodies.QuoteExpl
             bodies.QuoteLineExplained(
                 **bodies.QuoteLineRead.model_validate(line).model_dump(),
                 parts=[PartRead.model_validate(part) for part in line.get("parts", [])],
-                plan_charge=keyed.get(line["charge"]),
+                plan_charge=None if line.get("kind") in OF_PLAN else keyed.get(line["charge"]),
             )
             for line in [*quote.lines, *quote.one_off_lines]
         ],

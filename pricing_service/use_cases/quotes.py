@@ -1,6 +1,7 @@
 """Quotes: issued when a demand is proposed, accepted against the budget, withdrawn, expired."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -48,7 +49,8 @@ class ProposalOutdated(Conflict): ...
 class Proposal:
     """What is to be quoted: a demand with its chosen option, or what an app asks for.
 
-    `sequence` is that of the demand's event, None where an app asks.
+    `sequence` is that of the demand's event, None where an app asks. `tags` (with the options) and `term_months` are
+    what the subscription will have, as far as that is known: discounts and matrices go by them.
     """
 
     demand_id: UUID | None
@@ -58,6 +60,8 @@ class Proposal:
     sequence: int | None = None
     valid_until: datetime | None = None
     note: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    term_months: int | None = None
 
 
 async def quote_proposal(session: AsyncSession, proposal: Proposal, *, now: datetime) -> Quote | None:
@@ -96,7 +100,14 @@ async def issue_quote(session: AsyncSession, proposal: Proposal, *, now: datetim
     row, version, offering, cost = await _plan_in_force(
         session, proposal.offering_id, proposal.business_unit_id, now=now
     )
-    quoted = plans.quote(version, proposal.quantity)
+    of_units = await queries.tags_of(session, [proposal.business_unit_id])
+    quoted = plans.quote(
+        version,
+        proposal.quantity,
+        tags=proposal.tags,
+        unit_tags=of_units.get(proposal.business_unit_id),
+        term_months=proposal.term_months,
+    )
     monthly = [charge for charge in quoted if charge.charge.recurrence is not Recurrence.ONE_OFF]
     once = [charge for charge in quoted if charge.charge.recurrence is Recurrence.ONE_OFF]
     total = _sum([charge.priced.total for charge in monthly], row.currency)

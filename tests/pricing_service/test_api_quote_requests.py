@@ -10,8 +10,18 @@ import pytest
 from services.clock import utc_now
 from services.ids import uuid7
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import PER_SERVER, World, focus_csv, imported, on_both_databases, refusal
-from tests.pricing_service.test_api_budgets import PAST, accept_at, issued, phases, read, set_budget
+from tests.pricing_service.samples import (
+    PER_HOUR,
+    PER_SERVER,
+    World,
+    focus_csv,
+    imported,
+    on_both_databases,
+    refusal,
+    usage,
+)
+from tests.pricing_service.test_api_budgets import PAST, accept_at, credited, issued, phases, quoted, read, set_budget
+from tests.pricing_service.test_api_statements import report
 
 pytestmark = pytest.mark.anyio
 
@@ -129,3 +139,83 @@ async def test_a_quote_is_explained_down_to_its_plan_its_unit_cost_and_the_ledge
         (budget, f"{PAST}-12", "one_off"),
         (budget, f"{PAST}-12", "recurring"),
     ]
+
+
+async def test_a_quote_holds_the_plans_minimum_so_a_hard_budget_stays_above_zero(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    terms = {
+        "offering_id": str(world.offering),
+        "currency": "USD",
+        "charges": [PER_SERVER, PER_HOUR],
+        "minimum": {"amount": "1000"},
+        "effective_from": f"{PAST}-01-01T00:00:00Z",
+    }
+    assert (await finance.post("/v1/price-plans", json=terms)).status_code == 201
+    budget = await set_budget(finance, world, "2000")
+    demand = await world.propose()
+    quote, other = await quoted(finance, world, demand), await quoted(finance, world)
+    assert [(line["kind"], line["amount"]) for line in quote["lines"]] == [
+        ("charge", "120.00"),
+        ("plan_true_up", "880.00"),
+    ]
+    assert (quote["total"]["amount"], quote["annual_total"]["amount"]) == ("1000.00", "12000.00")
+    why = (await finance.get(f"/v1/quotes/{quote['id']}/explanation")).json()
+    for line in why["lines"]:
+        assert sum(D(part["amount"]) for part in line["parts"]) == D(line["amount"])
+    assert sum(D(line["amount"]) for line in why["lines"]) == D(why["total"]["amount"]) == 1000
+    assert [line["plan_charge"] is None for line in why["lines"]] == [False, True]
+
+    await accept_at(service, quote, f"{PAST}-11-15")
+    assert phases(await read(finance, budget), "reserved")[10:] == [1000, 1000]
+    refused = await accept_at(service, other, f"{PAST}-12-15")
+    assert refused.detail.startswith("1000.00 is needed, 0.00 is available")
+    subscription = await world.subscribed(f"{PAST}-11-01", demand=demand)
+    await report(service, usage(subscription, "1", "500", day=f"{PAST}-11-03"))
+    for number, period in enumerate((f"{PAST}-11", f"{PAST}-12"), 11):
+        statement = await issued(service, finance, world, period)
+        assert statement["total"]["amount"] == "1000.00"
+        left = await read(finance, budget)
+        assert (D(left["actual"]), D(left["reserved"])) == (1000 * (number - 10), 1000 * (12 - number))
+        assert D(left["available"]) == 0  # in November the usage made up part of the minimum
+    line = statement["lines"][0]
+    await credited(finance, statement, line, "50")
+    assert D((await read(finance, budget))["available"]) == 50
+
+
+async def test_a_quote_knows_the_tags_and_the_term(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    gold = {"key": "gold", "name": "Gold", "percentage": "50", "tag": {"key": "class", "value": "gold"}}
+    unit = {"key": "unit", "name": "Lab", "amount": "10", "tag": {"of": "business_unit", "key": "cost_centre"}}
+    long = {"key": "long", "name": "Long", "amount": "7", "min_term_months": 12}
+    terms = {
+        "offering_id": str(world.offering),
+        "currency": "USD",
+        "charges": [PER_SERVER | {"discounts": [gold, unit]}],
+        "discounts": [long],
+        "effective_from": f"{PAST}-01-01T00:00:00Z",
+    }
+    assert (await finance.post("/v1/price-plans", json=terms)).status_code == 201
+    plain = (await finance.post("/v1/quotes", json=asked(world))).json()
+    tagged = (await finance.post("/v1/quotes", json=asked(world, tags={"class": "gold"}, term_months=12))).json()
+    assert (plain["total"]["amount"], tagged["total"]["amount"]) == ("120.00", "53.00")
+    data = {"id": str(world.unit), "name": "Science", "parent_id": None, "cost_centre": "CC-1"}
+    await service.deliver(
+        "itaas.demand.business-unit.changed.v1",
+        subject=world.unit,
+        data=data,
+        sequence=2,
+        business_unit_id=world.unit,
+    )
+    demand = uuid7()
+    proposed = asked(world, id=str(demand), title="More servers", state="proposed", options={"class": "gold"})
+    await service.deliver(
+        "itaas.demand.demand.proposed.v1",
+        subject=demand,
+        data=proposed | {"term_months": 24},
+        sequence=1,
+        business_unit_id=world.unit,
+    )
+    (quote,) = (await finance.get(f"/v1/quotes?demand_id={demand}")).json()["items"]
+    assert quote["total"]["amount"] == "43.00"  # 120 × 50 % − 10 − 7

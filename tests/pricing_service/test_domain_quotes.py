@@ -1,5 +1,6 @@
 """The life of a quote, and what a plan quotes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -7,8 +8,16 @@ from uuid import UUID
 import pytest
 
 from pricing_service.domain import plan, quote
-from pricing_service.domain.plan import ChargeRules, ChargesWrong, PlanCharge, PlanVersion, Recurrence
-from pricing_service.domain.prices import Charge, Flat, PerUnit
+from pricing_service.domain.plan import (
+    ChargeRules,
+    ChargesWrong,
+    Commitment,
+    PlanCharge,
+    PlanVersion,
+    Recurrence,
+    TrueUpAt,
+)
+from pricing_service.domain.prices import Charge, Discount, Flat, PerUnit
 from pricing_service.domain.quote import (
     QuoteNotAcceptable,
     QuoteNotExpired,
@@ -90,6 +99,29 @@ def test_months_one_offs_and_usage_in_a_quote() -> None:
     seat, setup = plan.quote(version(monthly, once, hours), D(1))
     assert (seat.priced.total, seat.annual) == (D("6.50"), D("78.00"))
     assert (setup.priced.total, setup.annual) == (D("80.00"), D("80.00"))
+
+
+def test_the_plans_own_discounts_minimum_and_maximum_are_quoted() -> None:
+    once = PlanCharge("setup", "Setup", "flat", Charge(Flat(D("80"))), Recurrence.ONE_OFF)
+    off = (Discount("all", "All", percentage=D(10)), Discount("long", "Long", amount=D(5), min_term_months=12))
+    plain = replace(version(YEARLY, once), discounts=off)
+
+    def lines(plan_version: PlanVersion, term_months: int | None = None) -> list[tuple[str, str, Decimal, Decimal]]:
+        quoted = plan.quote(plan_version, D(2), term_months=term_months)
+        for each in quoted:
+            for line in each.priced.lines:
+                assert sum(part.amount for part in line.parts) == line.amount
+        return [(each.charge.key, each.priced.lines[0].kind, each.priced.total, each.annual) for each in quoted]
+
+    charges = [("server", "charge", D("83.33"), D(1000)), ("setup", "charge", D(80), D(80))]
+    discount = ("all", "plan_discount", D("-8.33"), D(-100))
+    assert lines(plain) == [*charges, discount]
+    assert lines(plain, 12) == [*charges, discount, ("long", "plan_discount", D(-5), D(-60))]
+    least = replace(plain, minimum=Commitment(D(100)))
+    assert lines(least) == [*charges, discount, ("plan", "plan_true_up", D(25), D(300))]
+    assert lines(replace(plain, minimum=Commitment(D(100), TrueUpAt.TERM))) == [*charges, discount]
+    capped = replace(plain, maximum=D(50))
+    assert lines(capped) == [*charges, discount, ("plan", "plan_cap", D(-25), D(-300))]
 
 
 def test_the_version_in_force() -> None:

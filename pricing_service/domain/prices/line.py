@@ -63,6 +63,9 @@ class LineKind(StrEnum):
     PLAN_CAP = "plan_cap"
 
 
+OF_PLAN = frozenset({LineKind.PLAN_DISCOUNT, LineKind.PLAN_TRUE_UP, LineKind.PLAN_CAP})
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One rounded line; `sum(part.amount for part in parts) == amount`."""
