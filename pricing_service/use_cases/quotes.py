@@ -100,7 +100,8 @@ async def issue_quote(session: AsyncSession, proposal: Proposal, *, now: datetim
     row, version, offering, cost = await _plan_in_force(
         session, proposal.offering_id, proposal.business_unit_id, now=now
     )
-    of_units = await queries.tags_of(session, [proposal.business_unit_id])
+    period = (await queries.fiscal_calendar(session)).of(now)
+    of_units = await queries.tags_of(session, [proposal.business_unit_id], before=period.end)
     quoted = plans.quote(
         version,
         proposal.quantity,
