@@ -23,10 +23,14 @@ _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 _WEEKS = re.compile(r"(\d{4})-P(0[1-9]|1[0-2])", re.ASCII)
 _QUARTER = re.compile(r"(\d{4})-Q([1-4])", re.ASCII)
 _FIRST_YEAR, _LAST_YEAR = 2, 9990
+FIRST_BOOKABLE, LAST_BOOKABLE = 1970, 2200  # fiscal years
 UTC_ZONE = ZoneInfo("UTC")
 
 
 class PeriodUnreadable(Invalid): ...
+
+
+class PeriodNotBookable(Invalid): ...
 
 
 class Scheme(StrEnum):
@@ -80,7 +84,9 @@ class FiscalCalendar:
         return self.of_day(moment.astimezone(self.zone).date())
 
     def of_day(self, day: date) -> Period:
-        for year in (day.year, day.year + 1, day.year - 1):  # a week may begin or end a fiscal year across New Year
+        in_reach = _FIRST_YEAR <= day.year <= _LAST_YEAR
+        # A week may begin or end a fiscal year across New Year.
+        for year in (day.year, day.year + 1, day.year - 1) if in_reach else ():
             for period in self.periods_of_year(year):
                 if period.first_day <= day < period.end_day:
                     return period
@@ -110,6 +116,15 @@ class FiscalCalendar:
             return first
         ahead = (self.first_weekday - first.weekday()) % 7
         return first + timedelta(days=ahead if ahead <= 3 else ahead - 7)
+
+
+def refuse_unbookable(period: Period, *, pointer: str = "/period") -> None:
+    """Raise PeriodNotBookable where amounts may not be booked."""
+    if not FIRST_BOOKABLE <= period.fiscal_year <= LAST_BOOKABLE:
+        raise PeriodNotBookable(
+            f"nothing can be booked in {period}: not in the fiscal years {FIRST_BOOKABLE} to {LAST_BOOKABLE}",
+            faults=[Fault(pointer, f"must lie in the fiscal years {FIRST_BOOKABLE} to {LAST_BOOKABLE}")],
+        )
 
 
 @lru_cache(maxsize=256)

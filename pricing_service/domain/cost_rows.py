@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from pricing_service.domain.calendar import FiscalCalendar, Scheme
+from pricing_service.domain.calendar import FiscalCalendar, Scheme, refuse_unbookable
 from services.errors import Invalid, Refusal
 
 
@@ -125,7 +125,7 @@ def placed(
 
     Of a calendar of months the period is that month, of weeks it is that of the charge's first day. Days are UTC.
     A charge outside its billing period (a correction of an earlier one, say) counts with the nearest day of it:
-    what a provider bills in a month belongs to that month. Raises RowUnreadable beyond the calendar.
+    what a provider bills in a month belongs to that month. Raises RowUnreadable where nothing can be booked.
     """
     first = billed_from.astimezone(UTC).date()
     month = first.isoformat()[:7]
@@ -134,6 +134,8 @@ def placed(
         last = max(billed_to.astimezone(UTC).date() - timedelta(days=1), first)
         day = min(max(charged_from.astimezone(UTC).date(), first), last)
     try:
-        return str(calendar.of_day(day)), month
+        period = calendar.of_day(day)
+        refuse_unbookable(period)
+        return period.name, month
     except Refusal as refusal:
         raise RowUnreadable(f"BillingPeriodStart: {refusal.detail}") from refusal

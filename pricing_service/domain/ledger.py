@@ -19,7 +19,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from pricing_service.domain.calendar import FiscalCalendar
+from pricing_service.domain.calendar import FiscalCalendar, refuse_unbookable
 from pricing_service.domain.cost_rows import CostRow, RowUnreadable
 from pricing_service.domain.cost_terms import SourceTerms
 from pricing_service.domain.csv_rows import (
@@ -327,7 +327,9 @@ class LedgerReader(RowReader):
         try:
             day = date(int(match["y"]), int(match["m"]), int(match["d"]))
             start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            return self.calendar.of_day(day), start, start + ONE_DAY
+            period = self.calendar.of_day(day)
+            refuse_unbookable(period)
+            return period, start, start + ONE_DAY
         except (ValueError, OverflowError):
             raise RowUnreadable(f"{column}: {text[:40]!r} is no day") from None
         except Refusal as refusal:
@@ -346,6 +348,7 @@ class LedgerReader(RowReader):
                 if not 1 <= number <= 12:
                     raise RowUnreadable(f"{column}: {text[:40]!r} is no period: a year has 12")
                 period = self.calendar.periods_of_year(year)[number - 1]
+            refuse_unbookable(period)
         except (ValueError, OverflowError):
             raise RowUnreadable(f"{column}: {text[:40]!r} is no period") from None
         except RowUnreadable:

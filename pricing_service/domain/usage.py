@@ -287,6 +287,11 @@ def _storable(text: str) -> bool:
     return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
 
 
+def showable(text: str) -> str:
+    """The text with U+FFFD in place of half a character, so that whoever is answered can read it."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _time(value: object) -> datetime:
     if isinstance(value, str) and _RFC3339.fullmatch(value):
         try:

@@ -11,7 +11,7 @@ from sqlalchemy import literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
-from pricing_service.domain.calendar import FiscalCalendar
+from pricing_service.domain.calendar import FiscalCalendar, refuse_unbookable
 from pricing_service.domain.periods import Period, PeriodStatus
 from pricing_service.domain.zones import time_zone
 from pricing_service.schemas.periods import FiscalCalendarPut, PeriodRead
@@ -28,7 +28,6 @@ from services.errors import Conflict, Fault, Invalid
 from services.http import check_version
 
 MOST_PERIODS = 120
-FIRST_BOOKABLE, LAST_BOOKABLE = 1970, 2200
 # A table with one of these columns holds what the calendar as it is has put into a period or onto a day.
 PUT_INTO_PERIODS = frozenset({"period", "fiscal_year", "first_period"})
 ALSO_RESTING_ON_TIME = frozenset({UsageEvent.__tablename__, PeriodState.__tablename__})
@@ -42,9 +41,6 @@ class CalendarInUse(Conflict): ...
 
 
 class ReportingCurrencyInUse(Conflict): ...
-
-
-class PeriodNotBookable(Invalid): ...
 
 
 class PeriodsOutOfOrder(Invalid): ...
@@ -73,11 +69,7 @@ async def require_open(session: AsyncSession, period: Period, pointer: str = "/p
 def bookable(calendar: FiscalCalendar, name: str, *, pointer: str = "/period") -> Period:
     """The period of that name, for amounts. Raises PeriodUnreadable, PeriodNotBookable."""
     period = calendar.parse(name, pointer=pointer)
-    if not FIRST_BOOKABLE <= period.fiscal_year <= LAST_BOOKABLE:
-        raise PeriodNotBookable(
-            f"nothing can be booked in {period}",
-            faults=[Fault(pointer, f"must lie in the fiscal years {FIRST_BOOKABLE} to {LAST_BOOKABLE}")],
-        )
+    refuse_unbookable(period, pointer=pointer)
     return period
 
 

@@ -101,6 +101,10 @@ def from_message(key: str, headers: dict[str, str], value: bytes) -> Envelope:
         raise MalformedEvent("time is missing")
     if not EARLIEST_YEAR <= time.year <= LATEST_YEAR:
         raise MalformedEvent(f"time {time.isoformat()} is not of this age")
+    for name in ("id", "source", "type", "subject", "correlationid", "causationid", "businessunitid", "actorid"):
+        text = attributes.get(name)
+        if isinstance(text, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
+            raise MalformedEvent(f"{name} holds NUL or half a character, which nothing can store")
     return Envelope(
         id=event.get_id(),
         source=event.get_source(),

@@ -473,3 +473,55 @@ async def test_the_calendar_of_usage_rows(service: ServiceHarness, finance: http
     assert (f"{row.quantity:f}", row.counts, row.withdrawn_arrival, row.attributes) == (
         "0.000000000000000000000001", True, None, None,
     )  # fmt: skip
+
+
+@on_both_databases
+async def test_half_a_character_or_nul_is_refused_by_name_and_keeps_no_neighbour_back(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_HOUR)
+    subscription = str(await world.subscribed("2026-11-01"))
+    await declared(finance, key="calls", event_type="call", aggregation="count", group_by={"region": "$.region"})
+    half, known = "\ud800", {"id", "source", "outcome", "refusal", "pointer", "index", "reason"}
+    good = usage(subscription, "good")
+    faulty: list[tuple[Any, str]] = []
+    for bad in (half, "a\0b", f"x{half}y"):
+        faulty += [
+            (good | {"id": bad}, "/id"),
+            (good | {"source": bad}, "/source"),
+            (good | {"type": bad}, "/type"),
+            (good | {"subject": bad}, "/subject"),
+            (good | {"subject": subscription[:-1] + bad[-1]}, "/subject"),
+            (good | {"time": bad}, "/time"),
+            (good | {"data": {"meter": bad, "quantity": "1"}}, "/data/meter"),
+            (good | {"data": {"meter": "vm-hours", "quantity": bad}}, "/data/quantity"),
+            (good | {"data": {"meter": "vm-hours", "quantity": "1", bad: 1}}, "/data"),
+            (void(subscription, "v", bad), "/data/original/id"),
+        ]
+    async with service.client(roles=["integration"]) as meter:
+        for number, (event, pointer) in enumerate(faulty):
+            for headers, content in (
+                (ONE, json.dumps(event)),
+                (BATCH, json.dumps([good | {"id": f"b{number}"}, event])),
+                (LINES, "\n".join(map(json.dumps, [good | {"id": f"l{number}"}, event]))),
+                (ONE | {"Idempotency-Key": f"k{number}"}, json.dumps(event)),
+            ):
+                answer = await meter.post("/v1/usage", content=content, headers=headers)
+                assert answer.status_code == 200, (event, answer.text)
+                *kept, refused = answer.json()["items"]
+                assert [item["outcome"] for item in kept] == ["accepted"] * len(kept)
+                assert (refused["outcome"], refused["pointer"]) == ("rejected", pointer), (event, refused)
+                assert set(refused) == known
+                json.dumps(answer.json(), ensure_ascii=False).encode()  # text that every reader can take
+        call = good | {"id": "call", "type": "call", "data": {"region": half}}
+        assert (await meter.post("/v1/usage", content=json.dumps(call), headers=ONE)).json()["accepted"] == 1
+        binary = {"content-type": "application/json", "ce-specversion": "1.0", "ce-source": SOURCE}
+        binary |= {"ce-type": "itaas.usage.v1", "ce-time": good["time"], "ce-subject": subscription}
+        body = b'{"meter": "vm-hours", "quantity": "1"}'
+        for bad in ("%ED%A0%80", "%00", "%FF"):
+            answer = await meter.post("/v1/usage", content=body, headers=binary | {"ce-id": bad})
+            assert (answer.status_code, answer.json()["rejected"]) == (200, 1), bad
+            assert answer.json()["items"][0]["pointer"] == "/id"
+        read = await finance.get("/v1/usage-events/by-id", params={"source": SOURCE, "id": "call"})
+        assert [each["attributes"] for each in read.json()["readings"]] == [None]
+    assert await measured(finance) == [({}, str(2 * len(faulty)), 2 * len(faulty))]

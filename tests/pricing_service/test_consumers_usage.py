@@ -1,5 +1,7 @@
 """Usage over its topic: kept like that of HTTP; what is refused reaches the producer, and the dead letters."""
 
+import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -88,3 +90,35 @@ async def test_the_topic_is_read_corrected_and_answered(
     async with service.runtime.database.reading() as session:
         letters = list(await session.scalars(select(DeadLetter).where(DeadLetter.topic == "itaas.usage")))
     assert len(letters) == 4
+
+
+async def test_half_a_character_or_nul_is_refused_at_once_and_told_by_name(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_HOUR)
+    subscription = str(await world.subscribed("2026-01-01"))
+    good = {"meter": "vm-hours", "quantity": "3"}
+    structured = message(subscription, "x", good)
+    body = {"specversion": "1.0", "source": SOURCE, "type": "itaas.usage.v1", "time": utc_now().isoformat()}
+    body |= {"subject": subscription, "data": good}
+    headers = {"content-type": "application/cloudevents+json"}
+    broken = [
+        replace(structured, headers=headers, value=json.dumps(body | {"id": bad}).encode())
+        for bad in ("\ud800", "a\0b")
+    ]
+    await sent(
+        service,
+        *broken,
+        message(subscription, "a\0b", good),
+        message(subscription, "m", good | {"meter": "\ud800"}),
+        message(subscription, "kept", good),
+    )
+    async with service.runtime.database.reading() as session:
+        reasons = [letter.reason for letter in await session.scalars(select(DeadLetter).order_by(DeadLetter.offset))]
+    assert [reason.split()[1] for reason in reasons] == ["id", "id", "id", "data/meter"], reasons
+    told = await service.published("itaas.pricing.usage.rejected.v1")
+    assert [(event.data["reason"], event.data["pointer"]) for event in told] == [
+        ("malformed-event", ""), ("event-not-readable", "/data/meter"),
+    ]  # fmt: skip
+    events = (await finance.get(f"/v1/usage-events?source={SOURCE}")).json()["items"]
+    assert [event["id"] for event in events] == ["kept"]

@@ -307,6 +307,35 @@ def test_a_charge_belongs_to_the_fiscal_period_of_its_day_within_its_bill() -> N
     assert placed(FiscalCalendar(), *bill, at("2026-07-01")) == ("2026-09", "2026-09")
 
 
+def _billed(start: str, end: str) -> dict[str, str]:
+    return {"BillingPeriodStart": start, "BillingPeriodEnd": end}
+
+
+@pytest.mark.parametrize(
+    "calendar", [FiscalCalendar(), FiscalCalendar(Scheme.WEEKS_445), FiscalCalendar(start_month=7)]
+)
+def test_rows_of_ages_in_which_nothing_can_be_booked_are_refused_one_by_one(calendar: FiscalCalendar) -> None:
+    far = [("0001-01-01", "0001-02-01"), ("1969-01-01", "1969-02-01"), ("2201-08-01", "2201-09-01")]
+    far += [("9999-12-01", "9999-12-31")]
+    charged = [{"ChargePeriodStart": start, "ChargePeriodEnd": end} for start, end in far]
+    text = focus_csv(*(_billed(*days) | charge for days, charge in zip(far, charged, strict=True)), {})
+    *refused, kept = FocusReader(io.StringIO(text), SourceTerms(CostBasis.BILLED), calendar)
+    assert [type(each) for each in refused] == [RowFault] * 4 and isinstance(kept, tuple)
+    for fault in refused:
+        assert isinstance(fault, RowFault) and fault.reason.startswith("BillingPeriodStart: "), fault
+    mapping = LedgerMapping.of({"account": "A", "date": "D", "amount": "V", "decimal_format": "1234.56"})
+    rows = [f"1,{day},5\n" for day, _ in [*far, ("2026-10-05", "")]]
+    *refused, kept = LedgerReader(["A,D,V\n", *rows], SourceTerms(CostBasis.BILLED, currency="USD"), mapping, calendar)
+    assert [each.reason[:3] for each in refused if isinstance(each, RowFault)] == ["D: "] * 4, refused
+    assert isinstance(kept, tuple)
+    by_number = LedgerMapping.of(
+        {"account": "A", "period": "P", "amount": "V", "decimal_format": "1234.56", "period_format": "YYYYPP"}
+    )
+    rows = [f"1,{year:04}07,5\n" for year in (1, 1969, 2201, 9998, 9999)]
+    terms = SourceTerms(CostBasis.BILLED, currency="USD")
+    assert all(isinstance(each, RowFault) for each in LedgerReader(["A,P,V\n", *rows], terms, by_number, calendar))
+
+
 @pytest.mark.parametrize(("unexplained", "asked"), [("5", "5.01"), ("5", "-1"), ("5", "0"), ("-5", "1"), ("-5", "-6")])
 def test_an_explanation_is_a_part_of_what_is_unexplained(unexplained: str, asked: str) -> None:
     with pytest.raises(ExplanationExceedsResidual):

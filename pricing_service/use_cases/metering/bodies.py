@@ -84,7 +84,9 @@ def _document(body: bytes) -> Any:
 
 def _binary(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     event: dict[str, Any] = {
-        name: unquote(value, errors="replace")  # CloudEvents HTTP binding 1.0.2, §3.1.3.2
+        name: unquote(
+            value, errors="surrogateescape"
+        )  # what is no UTF-8 stays to be refused: replaced, two ids might be one
         for name in _ATTRIBUTES
         if (value := headers.get(f"ce-{name}")) is not None
     }

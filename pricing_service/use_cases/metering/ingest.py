@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
 from pricing_service.domain.usage import (
+    MAX_KEY,
     Kind,
     Outcome,
     Ref,
@@ -22,6 +23,7 @@ from pricing_service.domain.usage import (
     SubscriptionUnknown,
     Taken,
     UsageRejected,
+    showable,
     subject_of,
     take,
 )
@@ -167,8 +169,9 @@ async def ingest_from_topic(session: AsyncSession, event: dict[str, Any], *, now
 def rejected(event: object, refusal: UsageRejected) -> Answer:
     named: dict[str, str | None] = {"id": None, "source": None}
     if isinstance(event, dict):
-        named = {name: value[:256] if isinstance(value := event.get(name), str) else None for name in named}
-    reason = str(event) if isinstance(event, Unreadable) else refusal.detail
+        said = {name: event.get(name) for name in named}
+        named = {name: showable(value[:MAX_KEY]) if isinstance(value, str) else None for name, value in said.items()}
+    reason = str(event) if isinstance(event, Unreadable) else showable(refusal.detail)
     return Answer(
         **named, outcome=Outcome.REJECTED, reason=reason, refusal=refusal_name(type(refusal)), pointer=refusal.pointer
     )
