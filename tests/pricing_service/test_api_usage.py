@@ -491,7 +491,7 @@ async def test_half_a_character_or_nul_is_refused_by_name_and_keeps_no_neighbour
             (good | {"source": bad}, "/source"),
             (good | {"type": bad}, "/type"),
             (good | {"subject": bad}, "/subject"),
-            (good | {"subject": subscription[:-1] + bad[-1]}, "/subject"),
+            (good | {"subject": subscription[: -len(bad)] + bad}, "/subject"),
             (good | {"time": bad}, "/time"),
             (good | {"data": {"meter": bad, "quantity": "1"}}, "/data/meter"),
             (good | {"data": {"meter": "vm-hours", "quantity": bad}}, "/data/quantity"),
