@@ -8,7 +8,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -88,7 +88,7 @@ def install(app: FastAPI) -> None:
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         found = error.errors()
-        faults = [_fault(fault) for fault in found[:MOST_FAULTS]]
+        faults = [_fault(fault, error.body) for fault in found[:MOST_FAULTS]]
         if len(found) > MOST_FAULTS:
             faults.append({"pointer": "", "message": f"and {len(found) - MOST_FAULTS} faults more"})
         first = ": ".join(part for part in faults[0].values() if part) if faults else "the request is not valid"
@@ -122,15 +122,31 @@ def _problem(name: str, status: int, detail: str, faults: list[dict[str, str]], 
     }
 
 
-def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
+def _fault(fault: Mapping[str, Any], body: Any) -> dict[str, str]:
     where, *path = fault["loc"]
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] == "json_invalid":
         return {"pointer": "", "message": f"the body is not JSON: {fault['ctx']['error']} at character {path[0]}"}
     if where == "body":
-        escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
+        escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in _without_tags(path, body))
         return {"pointer": "".join(f"/{part}" for part in escaped), "message": message}
     return {"pointer": ".".join(str(part) for part in path), "message": message}
+
+
+def _without_tags(path: Sequence[str | int], body: Any) -> list[str | int]:
+    """The path through the body alone: pydantic puts the tag of a union's member into it, where the body has none."""
+    kept: list[str | int] = []
+    for place, part in enumerate(path):
+        if isinstance(part, str) and place < len(path) - 1 and not (isinstance(body, Mapping) and part in body):
+            continue
+        kept.append(part)
+        if isinstance(body, Mapping):
+            body = body.get(part)
+        elif isinstance(body, list) and isinstance(part, int) and part < len(body):
+            body = body[part]
+        else:
+            body = None
+    return kept
 
 
 def _instance(request: Request) -> str:

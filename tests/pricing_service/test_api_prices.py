@@ -127,3 +127,24 @@ async def test_wrong_plans_are_refused(finance: httpx.AsyncClient, world: World)
     assert (await finance.post("/v1/price-plans", json=good)).status_code == 201
     other = await finance.post("/v1/price-plans", json=good | {"currency": "EUR"})
     assert (other.status_code, other.json()["type"]) == (409, "urn:itaas:problem:plan-currency-fixed")
+
+
+async def test_pointers_lead_through_the_body_that_was_sent(finance: httpx.AsyncClient, world: World) -> None:
+    tiers = [{"up_to": "x", "unit_price": "1"}, {"unit_price": "1"}]
+    for charge, at in (
+        ({"model": "cost_plus", "unit_cost": "1"}, ["/markup"]),
+        ({"model": "cost_plus", "unit_cost": "1", "markup": "10", "cost_plus": 1}, ["/cost_plus"]),
+        ({"model": "flat", "amount": "1e3", "a/b": 1}, ["/amount", "/a~1b"]),
+        ({"model": "graduated", "tiers": tiers}, ["/tiers/0/up_to"]),
+        ({"model": "none_such"}, [""]),
+        ({}, [""]),
+        ("text", [""]),
+    ):
+        refused = await preview(finance, charge, "1")  # type: ignore[arg-type]
+        assert refused.status_code == 422
+        assert [fault["pointer"] for fault in refused.json()["errors"]] == [f"/charge{each}" for each in at], charge
+        named = {"key": "p", "name": "P", "recurring": "month"} | charge if isinstance(charge, dict) else charge
+        plan = {"offering_id": str(world.offering), "currency": "USD", "effective_from": "2026-01-01T00:00:00Z"}
+        refused = await finance.post("/v1/price-plans", json=plan | {"charges": [PER_SERVER, named]})
+        assert refused.status_code == 422
+        assert [fault["pointer"] for fault in refused.json()["errors"]] == [f"/charges/1{each}" for each in at], charge
