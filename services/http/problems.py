@@ -128,24 +128,24 @@ def _fault(fault: Mapping[str, Any], body: Any) -> dict[str, str]:
     if fault["type"] == "json_invalid":
         return {"pointer": "", "message": f"the body is not JSON: {fault['ctx']['error']} at character {path[0]}"}
     if where == "body":
-        escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in _without_tags(path, body))
+        within = _without_tags(path, body, missing=fault["type"] == "missing")
+        escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in within)
         return {"pointer": "".join(f"/{part}" for part in escaped), "message": message}
     return {"pointer": ".".join(str(part) for part in path), "message": message}
 
 
-def _without_tags(path: Sequence[str | int], body: Any) -> list[str | int]:
+def _without_tags(path: Sequence[str | int], body: Any, *, missing: bool) -> list[str | int]:
     """The path through the body alone: pydantic puts the tag of a union's member into it, where the body has none."""
     kept: list[str | int] = []
     for place, part in enumerate(path):
-        if isinstance(part, str) and place < len(path) - 1 and not (isinstance(body, Mapping) and part in body):
-            continue
+        is_last = place == len(path) - 1
+        here = body.get(part) if isinstance(body, Mapping) else None
+        if isinstance(part, str) and not (is_last and missing):
+            is_there = isinstance(body, Mapping) and part in body
+            if not is_there or not (is_last or isinstance(here, Mapping | list)):
+                continue
         kept.append(part)
-        if isinstance(body, Mapping):
-            body = body.get(part)
-        elif isinstance(body, list) and isinstance(part, int) and part < len(body):
-            body = body[part]
-        else:
-            body = None
+        body = body[part] if isinstance(body, list) and isinstance(part, int) and part < len(body) else here
     return kept
 
 
