@@ -22,7 +22,13 @@ from pricing_service.schemas.periods import ClosingRead, FindingRead, PeriodRead
 from pricing_service.tables import Accrual, AllocationRun, CostRow, CostSnapshot, PeriodState, Statement, UsageEvent
 from pricing_service.use_cases import reservations, strategies
 from pricing_service.use_cases.clearing import clearing_of
-from pricing_service.use_cases.late_usage import count_unrated, note_unbilled
+from pricing_service.use_cases.late_usage import (
+    closes_with,
+    count_never_rated,
+    count_unrated,
+    note_unbilled,
+    note_unrated,
+)
 from pricing_service.use_cases.periods import PeriodClosed, books, period_read
 from services.db.chassis_tables import Job
 from services.errors import Conflict, Fault
@@ -70,11 +76,13 @@ async def close_period(
             f"{period} cannot be closed yet: {', '.join(dict.fromkeys(found.check for found in blockers))}",
             faults=[Fault(f"/checks/{found.check}", f"{found.message}; {found.remedy}") for found in blockers],
         )
+    closing = await closes_with(session, period)
     session.add(state)
     state.state, state.closed_at = PeriodStatus.CLOSED, now
     record(session, state, _event(BillingPeriodClosed, state, period))
     await reservations.close_period(session, period)
     await note_unbilled(session, period)
+    await note_unrated(session, closing)
     await strategies.tell_drifts(session, period)
     return state
 
@@ -261,6 +269,20 @@ async def unrated_usage(session: AsyncSession, period: Period) -> list[Warned]:
     return [Warned("usage-unrated", f"{count} readings are not (or no longer rightly) billed", "start a rating run")]
 
 
+async def never_rated(session: AsyncSession, period: Period) -> list[Warned]:
+    """Subscriptions that nobody rated, also in the open periods that close with this one."""
+    counts = [(each, await count_never_rated(session, each)) for each in await closes_with(session, period)]
+    return [
+        Warned(
+            "subscriptions-unrated",
+            f"{count} subscriptions have no line of {each} on any statement",
+            f"start a rating run of {each}, or have what they owe billed as adjustments of it",
+        )
+        for each, count in counts
+        if count
+    ]
+
+
 async def accrued_and_invoiced(session: AsyncSession, period: Period) -> list[Warned]:
     """An accrual whose invoice came after all: both count."""
     delivered = select(CostSnapshot.source).where(
@@ -290,6 +312,7 @@ WARNINGS: Sequence[Callable[[AsyncSession, Period], Awaitable[list[Warned]]]] = 
     unallocated,
     unissued_drafts,
     unrated_usage,
+    never_rated,
     rates_stale,
     accrued_and_invoiced,
 ]

@@ -15,6 +15,7 @@ from pricing_service.schemas.price_changes import PriceChangeCreate
 from pricing_service.schemas.prices import PricePlanCreate, PricePreview, PricePreviewRead
 from pricing_service.tables import FiscalCalendarRow, KnownSubscription, PricedOffering, PricePlan
 from pricing_service.use_cases.charges import charge_of, check_terms, discounts_of, priced_line, under
+from pricing_service.use_cases.late_usage import note_repriced
 from services.errors import Conflict, Fault, Invalid
 from services.events import record
 from services.http import MoneyModel
@@ -101,6 +102,7 @@ async def add_version(
         **terms_document(body),
     )
     session.add(plan)
+    await note_repriced(session, body.offering_id, effective_from)
     record(session, priced, _price_changed(plan), thread=plan.correlation_id)
     return plan
 

@@ -188,7 +188,7 @@ async def test_what_is_worth_a_look_blocks_nothing(
     event = usage(subscription, "u-1", "3", day="2026-10-05")
     async with service.client(roles=["integration"], headers=headers) as meter:
         assert (await meter.post("/v1/usage", content=json.dumps(event))).status_code == 200
-    assert await checks() == ([], ["usage-unrated"])
+    assert await checks() == ([], ["usage-unrated", "subscriptions-unrated"])
     november = (await finance.get("/v1/periods/2026-11/closing")).json()["blockers"]
     assert [found["check"] for found in november][-1] == "earlier-period-open"  # usage alone keeps October first
     rating = await finance.post("/v1/rating-runs", json={"period": "2026-10"})
