@@ -91,11 +91,15 @@ async def reopen_period(
     etag: Etag,
     if_match: IfMatch,
     now: Now,
-) -> bodies.PeriodRead:
-    """Only the newest closed one. The reason stays in the audit record."""
+) -> bodies.PeriodReopened:
+    """Only the newest closed one. Quotes hold again what its close released, as far as their budgets have it."""
     found = await _named(session, period)
-    etag(await close.reopen_period(session, found, reason=body.reason, if_match=if_match, now=now))
-    return await close.read_period(session, found)
+    state, missed = await close.reopen_period(session, found, reason=body.reason, if_match=if_match, now=now)
+    etag(state)
+    return bodies.PeriodReopened(
+        **(await close.read_period(session, found)).model_dump(),
+        not_held_again=[bodies.NotHeldAgain.model_validate(each) for each in missed],
+    )
 
 
 async def _named(session: AsyncSession, period: str) -> Period:

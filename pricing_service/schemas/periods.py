@@ -2,11 +2,12 @@
 
 from datetime import date, datetime
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
 from pricing_service.domain.calendar import Scheme, YearName
-from services.http import Body, CurrencyCode, Read
+from services.http import Body, CurrencyCode, DecimalString, Read
 
 Reason = Annotated[
     str,
@@ -57,6 +58,20 @@ class PeriodRead(Read):
     closed_at: datetime | None = Field(description="When it was closed last, itself; null where only a later one was")
     reopened_at: datetime | None
     reopened_reason: str | None
+
+
+class NotHeldAgain(Read):
+    """What an accepted quote held in the period before its close, and its hard budget does not have any more."""
+
+    budget_id: UUID
+    quote_id: UUID
+    number: str = Field(description="The quote's")
+    amount: DecimalString
+    reason: str
+
+
+class PeriodReopened(PeriodRead):
+    not_held_again: list[NotHeldAgain]
 
 
 class PeriodList(Read):

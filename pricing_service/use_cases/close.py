@@ -89,8 +89,10 @@ async def close_period(
 
 async def reopen_period(
     session: AsyncSession, period: Period, *, reason: str, if_match: frozenset[int] | None, now: datetime
-) -> PeriodState:
+) -> tuple[PeriodState, list[reservations.NotHeld]]:
     """Only the newest closed period opens again: what came after it was closed upon it.
+
+    What its close released of reservations is held again; what no budget has any more is answered.
 
     Raises PeriodNotClosed or LaterPeriodClosed.
     """
@@ -106,7 +108,7 @@ async def reopen_period(
     check_version(state, if_match)
     state.state, state.reopened_at, state.reason = PeriodStatus.OPEN, now, reason
     record(session, state, _event(BillingPeriodReopened, state, period))
-    return state
+    return state, await reservations.reopen_period(session, period)
 
 
 async def closing(session: AsyncSession, period: Period, *, now: datetime) -> ClosingRead:

@@ -21,8 +21,9 @@ from pricing_service.domain.budget_phases import most_specific
 from pricing_service.domain.periods import Period
 from pricing_service.domain.quote import QuoteState
 from pricing_service.events import BudgetForQuote, BudgetRefused, BudgetReserved, BudgetState
-from pricing_service.tables import Budget, KnownOffering, Quote, Reservation
+from pricing_service.tables import Budget, BudgetEntry, KnownOffering, Quote, Reservation
 from pricing_service.use_cases.budget_ledger import Cause, ChargeKind, Movement, locked, named, of_unit, post
+from services.db import exact_sum
 from services.events import current_thread, record
 from services.money import EXACT, Money, exact_total
 
@@ -219,7 +220,65 @@ async def close_period(session: AsyncSession, period: Period) -> None:
             elif period.number < NUMBERS[-1]:
                 movements += await move_on(session, reservation, budget, period.number + 1)
         if movements:
-            post(session, budget, movements, thread=current_thread(), reason=f"{period} was closed")
+            post(session, budget, movements, thread=current_thread(), reason=_was_closed(period))
+
+
+def _was_closed(period: Period) -> str:
+    return f"{period} was closed"
+
+
+def _was_reopened(period: Period) -> str:
+    return f"{period} was reopened"
+
+
+@dataclass(frozen=True, slots=True)
+class NotHeld:
+    """What a quote held before a period was closed, and its budget no longer has."""
+
+    budget_id: UUID
+    quote_id: UUID
+    number: str
+    amount: Decimal
+    reason: str
+
+
+async def reopen_period(session: AsyncSession, period: Period) -> list[NotHeld]:
+    """The period may be charged again: what its close released is held again, for quotes that still run.
+
+    Answered is what hard budgets do not have any more; quotes ask in the order in which they were made.
+    """
+    calendar = await queries.fiscal_calendar(session)
+    why = BudgetEntry.reason.in_([_was_closed(period), _was_reopened(period)])
+    moved = [
+        BudgetEntry.number == period.number,
+        BudgetEntry.figure == Figure.RESERVED,
+        BudgetEntry.charge == ChargeKind.RECURRING,
+        why,
+    ]
+    touched = Budget.id.in_(select(BudgetEntry.budget_id).where(*moved))
+    missed: list[NotHeld] = []
+    for budget in await locked(session, Budget.fiscal_year == period.fiscal_year, touched):
+        released = (
+            select(BudgetEntry.quote_id, exact_sum(BudgetEntry.delta))
+            .where(*moved, BudgetEntry.budget_id == budget.id)
+            .group_by(BudgetEntry.quote_id)
+            .order_by(BudgetEntry.quote_id)
+        )
+        for quote_id, delta in list(await session.execute(released)):
+            quote = await session.get_one(Quote, quote_id)
+            amount = delta.copy_negate()
+            if amount <= 0 or quote.state != QuoteState.ACCEPTED or quote.ended_at is not None:
+                continue
+            try:
+                named(budget, calendar).cover({period.number: amount})
+            except BudgetExceeded as refusal:
+                missed.append(NotHeld(budget.id, quote.id, quote.number, amount, refusal.detail))
+                continue
+            key = {"quote_id": quote.id, "budget_id": budget.id, "number": period.number}
+            reservation = await session.get_one(Reservation, key | {"charge": ChargeKind.RECURRING})
+            movement = give_back(reservation, amount.copy_negate(), Cause.RESERVED)
+            post(session, budget, [movement], thread=quote.correlation_id, reason=_was_reopened(period))
+    return missed
 
 
 async def move_on(session: AsyncSession, reservation: Reservation, to: Budget, number: int) -> list[Movement]:

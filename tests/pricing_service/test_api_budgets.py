@@ -606,3 +606,30 @@ async def test_wrong_budgets_name_their_field(
     async with service.runtime.database.reading() as session:
         assert len(list(await session.scalars(select(Budget)))) == 1
         assert len(list(await session.scalars(select(BudgetEntry)))) == 2  # of 0 no entry is made
+
+
+async def test_a_reopened_period_is_held_again_as_far_as_the_money_is_there(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_SERVER, since=f"{PAST}-01-01")
+    budget = await set_budget(finance, world, "480")
+    first, second = await quoted(finance, world), await quoted(finance, world)
+    for quote in (first, second):
+        await accept_at(service, quote, f"{PAST}-11-15")
+
+    async def reopened() -> Any:
+        answer = await finance.post(f"/v1/periods/{PAST}-11/reopen", json={"reason": "an invoice is missing"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["not_held_again"]
+
+    for _ in range(2):  # closed and reopened again: each time as before
+        await close(finance, f"{PAST}-11")
+        assert phases(await read(finance, budget), "reserved")[10:] == [0, 240]
+        assert await reopened() == []
+        assert phases(await read(finance, budget), "reserved")[10:] == [240, 240]
+    await close(finance, f"{PAST}-11")
+    await accept_at(service, await quoted(finance, world), f"{PAST}-12-15")  # takes 120 of what was released
+    (missed,) = await reopened()
+    assert (missed["number"], missed["budget_id"], D(missed["amount"])) == (second["number"], budget, 120)
+    held = await read(finance, budget)
+    assert (phases(held, "reserved")[10:], D(held["available"])) == ([120, 360], 0)
