@@ -65,10 +65,10 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for path, item in document.get("paths", {}).items():
+    for item in document.get("paths", {}).values():
         for method, operation in item.items():
             responses = operation.setdefault("responses", {})
-            for status, meaning in _refusals_of(method, path, operation).items():
+            for status, meaning in _refusals_of(method, operation).items():
                 if status not in responses or status == "422":
                     responses[status] = {"description": meaning, "content": content}
             if "security" not in operation:
@@ -84,13 +84,13 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _refusals_of(method: str, path: str, operation: dict[str, Any]) -> dict[str, str]:
+def _refusals_of(method: str, operation: dict[str, Any]) -> dict[str, str]:
     statuses = {"503"}
     if "security" in operation:
         statuses |= {"401", "403", "429"}
     if "parameters" in operation or "requestBody" in operation or method == "post":
         statuses.add("422")
-    if "{" in path:
+    if "parameters" in operation:  # whatever is named, in the path or the query, may not be there
         statuses.add("404")
     if method != "get":
         statuses |= {"404", "409", "413"}
