@@ -73,6 +73,9 @@ class StatementNotSettleable(Conflict): ...
 class PeriodToCome(Conflict): ...
 
 
+class DraftOutdated(Conflict): ...
+
+
 _REFUSALS: Mapping[StatementAction, type[Conflict]] = {
     StatementAction.ISSUE: StatementNotIssuable,
     StatementAction.DISPUTE: StatementNotDisputable,
@@ -123,7 +126,8 @@ class Billed:
     quantity: Decimal
     sequences: tuple[int | str, ...]  # of the statement's own period by number, others such as "1 of 2026-10"
     usage_upto: int = -1  # the latest arrival of usage that it knew of
-    credited: Decimal = Decimal(0)  # by credit notes that put a charge right; not by service credits
+    credited: Decimal = Decimal(0)  # by credit notes that put a charge right
+    service_credited: Decimal = Decimal(0)  # by credit notes for missed commitments
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +142,37 @@ def remaining(rated_amount: Decimal, rated_quantity: Decimal, before: Billed | N
     """What is still to be billed of a line that is rated for the whole period.
 
     A line that is credited first and then rated lower is not given back twice: the credit counts towards what the new
-    rating takes back. It never counts the other way, since a credit may be a favour.
+    rating takes back. It never counts the other way, since a credit may be a favour. A service credit is none of the
+    charge's correction and stands, but only up to the charge that remains: beyond it, it counts like any other credit.
     """
     if before is None:
         return Remaining(rated_amount, rated_quantity, None)
     rest = EXACT.subtract(rated_amount, before.amount)
-    absorbed = min(before.credited, rest.copy_negate()) if rest < 0 < before.credited else Decimal(0)
+    absorbed = _absorbed(rest.copy_negate(), rated_amount, before) if rest < 0 else Decimal(0)
     quantity = EXACT.subtract(rated_quantity, before.quantity)
     return Remaining(EXACT.add(rest, absorbed), quantity, before, absorbed)
+
+
+def _absorbed(taken_back: Decimal, rated_amount: Decimal, before: Billed) -> Decimal:
+    """What of `taken_back` (> 0) credit notes have given back already."""
+    corrected = min(max(before.credited, Decimal(0)), taken_back)
+    beyond = max(EXACT.subtract(before.service_credited, max(rated_amount, Decimal(0))), Decimal(0))
+    return EXACT.add(corrected, min(beyond, EXACT.subtract(taken_back, corrected)))
+
+
+def check_credits_counted(amount: Decimal, held: Decimal, absorbed: Decimal, now: Billed | None, *, what: str) -> None:
+    """A draft's line still counts the credit notes of its charge as they are now.
+
+    `held` is what it took off as billed before, `absorbed` what of that it knew to be credited. Raises DraftOutdated:
+    a credit note, or a reversal of one, since the draft was made would give back, or bill, its amount twice.
+    """
+    credited, serviced = (Decimal(0), Decimal(0)) if now is None else (now.credited, now.service_credited)
+    rated = EXACT.subtract(EXACT.add(amount, held), absorbed)
+    if remaining(rated, Decimal(0), Billed(held, Decimal(0), (), -1, credited, serviced)).absorbed != absorbed:
+        raise DraftOutdated(
+            f"a credit note of {what}, or a reversal, was given since: rate the period again; "
+            "where it is closed, take back what was given since"
+        )
 
 
 def no_longer_rated(rated: Sequence[LineKey], before: Mapping[LineKey, Billed]) -> list[LineKey]:

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service.domain.credit import CreditOrigin
@@ -117,33 +117,30 @@ async def _take_credits_in(
     service_period: Period,
     before: dict[tuple[UUID, UUID], dict[LineKey, Billed]],
 ) -> None:
-    """Note with what is billed what credit notes gave back of it. A service credit is no correction: it stays aside."""
+    """Note with what is billed what credit notes gave back of it; service credits apart, since they correct nothing."""
     service_credits = select(CreditNote.id).where(CreditNote.origin == CreditOrigin.SERVICE_CREDIT)
+    is_service = or_(
+        CreditNote.origin == CreditOrigin.SERVICE_CREDIT,
+        and_(CreditNote.reverses_id.is_not(None), CreditNote.reverses_id.in_(service_credits)),
+    )
     line = StatementLine
+    keys = (CreditNote.business_unit_id, line.subscription_id, line.charge, line.kind, line.split_start)
     query = (
-        select(
-            CreditNote.business_unit_id,
-            line.subscription_id,
-            line.charge,
-            line.kind,
-            line.split_start,
-            exact_sum(CreditNoteLine.amount),
-        )
+        select(*keys, case((is_service, 1), else_=0).label("is_service"), exact_sum(CreditNoteLine.amount))
         .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id)
         .join(StatementLine, line.id == CreditNoteLine.statement_line_id)
         .where(
             CreditNote.business_unit_id.in_(units),
             line.service_period == str(service_period),
-            CreditNote.origin != CreditOrigin.SERVICE_CREDIT,
-            or_(CreditNote.reverses_id.is_(None), CreditNote.reverses_id.not_in(service_credits)),
         )
-        .group_by(CreditNote.business_unit_id, line.subscription_id, line.charge, line.kind, line.split_start)
+        .group_by(*keys, "is_service")
     )
-    for unit, subscription_id, charge, kind, start, amount in await session.execute(query):
+    for unit, subscription_id, charge, kind, start, service, amount in await session.execute(query):
         key = LineKey(subscription_id, charge, kind, start)
         of_subscription = before.get((unit, subscription_id), {})
         if key in of_subscription:
-            of_subscription[key] = replace(of_subscription[key], credited=amount)
+            credited = {"service_credited" if service else "credited": amount}
+            of_subscription[key] = replace(of_subscription[key], **credited)
 
 
 async def billed_in_term(

@@ -17,7 +17,7 @@ from pricing_service.domain.statement import BillingMode, StatementState
 from pricing_service.events import CreditNoteIssued, CreditNoteLineData
 from pricing_service.schemas import credits as bodies
 from pricing_service.tables import CreditNote, CreditNoteLine, Statement, StatementLine
-from pricing_service.use_cases import budget_spending, journals
+from pricing_service.use_cases import budget_spending, journals, late_usage
 from pricing_service.use_cases.numbering import CREDIT_NOTE, next_number
 from pricing_service.use_cases.periods import require_open
 from pricing_service.use_cases.statement_lines import locked
@@ -86,7 +86,9 @@ async def reverse(session: AsyncSession, note: CreditNote, reason: str, *, now: 
     wanted = {line.statement_line_id: line.amount.copy_negate() for line in await note_lines(session, note.id)}
     lines = await _lines(session, statement, wanted, None)
     why = Why(CreditOrigin.REVERSAL, reason, reverses_id=note.id, thread=note.correlation_id)
-    return await _issue(session, statement, lines, wanted, why, now=now)
+    reversal = await _issue(session, statement, lines, wanted, why, now=now)
+    await late_usage.note_credited(session, [(line.service_period, line.subscription_id) for line in lines])
+    return reversal
 
 
 async def _lines(

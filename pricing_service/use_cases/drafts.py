@@ -15,14 +15,16 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import and_, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from pricing_service import queries
 from pricing_service.domain import rating as domain
 from pricing_service.domain.periods import Period
+from pricing_service.domain.prices.line import PartKind
 from pricing_service.domain.rating import RatedLine
-from pricing_service.domain.statement import Billed, LineKey, StatementState
+from pricing_service.domain.statement import Billed, LineKey, StatementState, check_credits_counted
 from pricing_service.tables import Statement, StatementLine
 from pricing_service.use_cases.charges import parts_document
 from pricing_service.use_cases.holdings import Subject, Unpriced, subjects
@@ -217,6 +219,51 @@ async def _rated(
     if not windows and subject.subscription.activated_at < period.end:
         sheet.note(id_, f"no price plan is in force in {period}")
     return rated.lines
+
+
+async def check_current(
+    session: AsyncSession, draft: Statement, period: Period, lines: Sequence[StatementLine]
+) -> None:
+    """That no credit note has changed since what the draft builds upon. Raises DraftOutdated.
+
+    It holds the statements that it builds upon until the transaction ends: whoever credits them waits.
+    """
+    building = [line for line in lines if any(part["kind"] == PartKind.BILLED_BEFORE for part in line.parts)]
+    if not building:
+        return
+    own = aliased(StatementLine)
+    same = (
+        select(StatementLine.statement_id)
+        .join(
+            own,
+            and_(
+                own.subscription_id == StatementLine.subscription_id,
+                own.service_period == StatementLine.service_period,
+            ),
+        )
+        .where(own.statement_id == draft.id)
+    )
+    upon = select(Statement.id).where(
+        Statement.business_unit_id == draft.business_unit_id,
+        Statement.id != draft.id,
+        Statement.state != StatementState.DRAFT,
+        Statement.id.in_(same),
+    )
+    await session.execute(upon.order_by(Statement.id).with_for_update())
+    calendar = await queries.fiscal_calendar(session)
+    for name in sorted({line.service_period for line in building}):
+        before = await queries.billed_before(session, [draft.business_unit_id], calendar.parse(name), period)
+        for line in (line for line in building if line.service_period == name):
+            key = LineKey(line.subscription_id, line.charge, line.kind, line.split_start)
+            now = before.get((draft.business_unit_id, line.subscription_id), {}).get(key)
+            held, absorbed = [_part(line, kind) for kind in (PartKind.BILLED_BEFORE, PartKind.CREDITED_BEFORE)]
+            check_credits_counted(
+                line.amount, held.copy_negate(), absorbed, now, what=f"{line.charge} of {name} (line {line.position})"
+            )
+
+
+def _part(line: StatementLine, kind: PartKind) -> Decimal:
+    return exact_total([Decimal(part["amount"]) for part in line.parts if part["kind"] == kind])
 
 
 def _row(subject: Subject, service_period: Period, line: RatedLine) -> _Row:

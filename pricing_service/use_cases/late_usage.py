@@ -153,6 +153,16 @@ def _has_line(period: Period, *of_statement: ColumnElement[bool]) -> ColumnEleme
     return lines.where(*of, *of_statement).exists()
 
 
+async def note_credited(session: AsyncSession, lines: Iterable[tuple[str, UUID]]) -> None:
+    """Note of which (service period, subscription) credits were taken back: what they had settled is due again.
+
+    Also of a period that is open, which may be closed before it is rated again.
+    """
+    for name, subscription_id in sorted(set(lines)):
+        note = upsert(session, LateUsage).values(period=name, subscription_id=subscription_id, arrival=0)
+        await session.execute(note.on_conflict_do_nothing())
+
+
 async def note_unbilled(session: AsyncSession, period: Period) -> None:
     """Note what usage no statement that stands bills of a period that is being closed."""
     await queries.cut_arrivals(session)

@@ -18,6 +18,7 @@ from pricing_service.domain.statement import BillingMode, StatementAction, State
 from pricing_service.events import StatementIssued, StatementLineData, StatementPosted, StatementSettled
 from pricing_service.tables import BillingProfile, Statement, StatementLine, StatementStep
 from pricing_service.use_cases import budget_spending, journals, service_credits
+from pricing_service.use_cases.drafts import check_current
 from pricing_service.use_cases.periods import require_open
 from pricing_service.use_cases.statement_lines import lines_of, locked
 from pricing_service.work import jobs
@@ -70,7 +71,7 @@ async def issue_statement(
     """Issue a draft; as a chargeback its amounts become actual in the unit's budget.
 
     Also one of a closed period: its figures have stood since then, and its journal is booked in the open one.
-    Raises StatementNotIssuable, PeriodToCome.
+    Raises StatementNotIssuable, PeriodToCome, DraftOutdated.
     """
     statement = await locked(session, statement_id)
     check_version(statement, if_match)
@@ -84,8 +85,10 @@ async def issue_statement(
     mode = BillingMode.CHARGEBACK if profile is None else BillingMode(profile.mode)
     if statement.state == StatementState.DRAFT:
         domain.check_begun(period, now=now)
-    await take(session, statement, StatementAction.ISSUE, mode=mode, now=now)
     lines = await lines_of(session, statement_id)
+    if statement.state == StatementState.DRAFT:
+        await check_current(session, statement, period, lines)
+    await take(session, statement, StatementAction.ISSUE, mode=mode, now=now)
     await budget_spending.spend(session, statement, lines, memo=mode is BillingMode.SHOWBACK)
     statement.mode = mode
     statement.issued_at = now

@@ -1,5 +1,6 @@
 """The life of a statement and of what is held against it: states, disputes, credits, service credits."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import product
@@ -17,6 +18,7 @@ from pricing_service.domain.service_credit import Band, BandsWrong
 from pricing_service.domain.statement import (
     Billed,
     BillingMode,
+    DraftOutdated,
     PeriodToCome,
     StatementAction,
     StatementNotDisputable,
@@ -25,6 +27,7 @@ from pricing_service.domain.statement import (
     StatementNotSettleable,
     StatementState,
     check_begun,
+    check_credits_counted,
     owed,
     remaining,
     step,
@@ -117,6 +120,17 @@ def test_credits_never_exceed_the_line_and_what_is_left_is_owed(
 def test_what_is_credited_already_counts_towards_what_is_taken_back() -> None:
     billed = Billed(D(100), D(5), (1,), credited=D(10))
     assert [remaining(D(rated), D(5), billed).amount for rated in (120, 100, 95, 90, 85)] == [20, 0, 0, 0, -5]
+    missed = Billed(D(100), D(5), (1,), credited=D(10), service_credited=D(30))  # stands up to what remains
+    assert [remaining(D(rated), D(5), missed).amount for rated in (100, 80, 30, 20, 0)] == [0, -10, -60, -60, -60]
+
+
+@pytest.mark.parametrize(
+    ("credited", "serviced", "fits"), [(10, 0, True), (0, 0, False), (60, 0, False), (10, 40, True), (10, 45, False)]
+)
+def test_a_draft_stands_while_its_credits_are_those_that_it_counted(credited: int, serviced: int, fits: bool) -> None:
+    now = Billed(D(100), D(1), (1,), credited=D(credited), service_credited=D(serviced))
+    with nullcontext() if fits else pytest.raises(DraftOutdated, match="rate the period again"):
+        check_credits_counted(D(-50), D(100), D(10), now, what="server")  # 40 is due of 100 that were billed
 
 
 def test_what_a_later_statement_took_back_is_not_given_back_once_more() -> None:
