@@ -10,7 +10,7 @@ from catalog_service.domain.commitment import CommitmentKind
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
-from services.http import Body, DecimalString, ExternalId, Read
+from services.http import Body, DecimalInput, DecimalString, ExternalId, Read
 
 # One line with something in it; text without NUL, which PostgreSQL cannot store.
 _LINE = r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$"
@@ -149,7 +149,7 @@ class Tier(Body):
 
 class Commitment(Body):
     kind: CommitmentKind
-    target: DecimalString = Field(examples=["99.5"])
+    target: DecimalInput = Field(examples=["99.5"])
     unit: Annotated[
         str,
         Field(

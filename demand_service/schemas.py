@@ -12,7 +12,7 @@ from demand_service.domain.approval import BudgetState, Outcome
 from demand_service.domain.funnel import DemandKind, DemandState
 from demand_service.domain.order import OrderState, TaskState
 from demand_service.domain.subscription import SubscriptionState
-from services.http import Body, CurrencyCode, DecimalString, ExternalId, Read
+from services.http import Body, CurrencyCode, DecimalInput, DecimalString, ExternalId, Read
 
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*[^\s\x00-\x1f][^\x00-\x1f]*$")]
 Text = Annotated[str, Field(max_length=10_000)]
@@ -30,7 +30,7 @@ def _priceable(quantity: Decimal) -> Decimal:
 
 # As many digits as pricing reads: a demand with more of them would never get a quote.
 Quantity = Annotated[
-    DecimalString,
+    DecimalInput,
     AfterValidator(_priceable),
     WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$", "examples": ["4"]}),
 ]
@@ -49,16 +49,16 @@ def _given(value: Any) -> Any:
 class GoalCreate(Body):
     name: Line
     metric: Line
-    baseline: DecimalString | None = Field(None, description="Where the metric is today; needed")
-    target: DecimalString | None = Field(None, description="Where it shall be; needed, and not the baseline")
+    baseline: DecimalInput | None = Field(None, description="Where the metric is today; needed")
+    target: DecimalInput | None = Field(None, description="Where it shall be; needed, and not the baseline")
     due: date
 
 
 class GoalPatch(Body):
     name: Line | None = None
     metric: Line | None = None
-    baseline: DecimalString | None = None
-    target: DecimalString | None = None
+    baseline: DecimalInput | None = None
+    target: DecimalInput | None = None
     due: date | None = None
 
     _kept = field_validator("name", "metric", "due", mode="before")(_given)
@@ -224,7 +224,7 @@ class RuleBody(Body):
     outcome: Literal[Outcome.APPROVED, Outcome.NEEDS_APPROVAL]
     kinds: list[DemandKind] | None = None
     budget_states: list[BudgetState] | None = None
-    amount_at_most: dict[CurrencyCode, DecimalString] | None = Field(
+    amount_at_most: dict[CurrencyCode, DecimalInput] | None = Field(
         None, description="Limit per currency for what the quote costs in a year", examples=[{"USD": "5000"}]
     )
 

@@ -1,5 +1,6 @@
 """How business units are billed, what is booked on, and what a missed commitment gives back: all dated by period."""
 
+from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -17,7 +18,7 @@ LedgerCode = Annotated[
 ]
 
 
-def _a_percentage(number: DecimalString) -> DecimalString:
+def _a_percentage(number: Decimal) -> Decimal:
     if number > 100:
         raise ValueError("must be at most 100")
     return number

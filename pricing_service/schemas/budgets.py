@@ -9,10 +9,10 @@ from pydantic import AfterValidator, Field, model_validator
 from pricing_service.domain.budget import Control
 from pricing_service.domain.budget_phases import Phasing, Scope, ScopeKind, YearEnd
 from pricing_service.schemas.numbers import Name, PeriodText, Quantity
-from services.http import Body, DecimalString, MoneyModel, Read
+from services.http import Body, DecimalString, MoneyInput, Read
 
 
-def _not_negative(money: MoneyModel) -> MoneyModel:
+def _not_negative(money: MoneyInput) -> MoneyInput:
     if money.amount < 0:
         raise ValueError("must not be negative")
     return money
@@ -24,7 +24,7 @@ def _ascending(percents: list[int]) -> list[int]:
     return sorted(percents)
 
 
-NotNegative = Annotated[MoneyModel, AfterValidator(_not_negative)]
+NotNegative = Annotated[MoneyInput, AfterValidator(_not_negative)]
 Thresholds = Annotated[
     list[Annotated[int, Field(ge=1, le=1000, description="Percent of the amount")]],
     Field(max_length=20, description="Told once each when reserved + actual reaches them"),
@@ -149,7 +149,7 @@ class BudgetTransferCreate(Body):
 
     from_budget_id: UUID
     to_budget_id: UUID
-    amount: MoneyModel = Field(description="More than 0")
+    amount: MoneyInput = Field(description="More than 0")
     periods: list[PeriodText] = Field(
         [], max_length=12, description="It spreads evenly over these; by default over those that are still to end"
     )

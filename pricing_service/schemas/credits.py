@@ -8,8 +8,7 @@ from pydantic import Field, StringConstraints
 
 from pricing_service.domain.credit import CreditOrigin, DisputeState
 from pricing_service.domain.statement import BillingMode
-from pricing_service.schemas.numbers import Number
-from services.http import Body, DecimalString, MoneyModel, Read
+from services.http import AmountInput, Body, DecimalString, MoneyInput, MoneyModel, Read
 
 Reason = Annotated[
     str,
@@ -19,13 +18,13 @@ Reason = Annotated[
 
 
 class DisputeOpen(Body):
-    claimed: MoneyModel = Field(description="What of the line should not be charged: at most what is left of it")
+    claimed: MoneyInput = Field(description="What of the line should not be charged: at most what is left of it")
     reason: Reason
 
 
 class DisputeResolve(Body):
     outcome: Literal["rejected", "upheld"]
-    amount: MoneyModel | None = Field(default=None, description="Of an upheld one: less than what was claimed")
+    amount: MoneyInput | None = Field(default=None, description="Of an upheld one: less than what was claimed")
     reason: Reason
 
 
@@ -56,7 +55,7 @@ class DisputeRead(Read):
 
 class CreditLineCreate(Body):
     line_id: UUID
-    amount: Number
+    amount: AmountInput
 
 
 class CreditNoteCreate(Body):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from services.http import DecimalString
+from services.http import DecimalInput
 
 # A product of three such numbers (quantity × unit cost × markup) has 108 digits; services.money.EXACT holds 120.
 _LARGEST = Decimal(10) ** 18
@@ -36,12 +36,12 @@ def _utc(moment: datetime) -> datetime:
 
 _DIGITS = r"[0-9]{1,18}(\.[0-9]{1,18})?"
 Number = Annotated[
-    DecimalString,
+    DecimalInput,
     AfterValidator(_bounded),
     WithJsonSchema({"type": "string", "pattern": f"^-?{_DIGITS}$", "examples": ["12.50"]}),
 ]
 Quantity = Annotated[
-    DecimalString,
+    DecimalInput,
     AfterValidator(_bounded),
     AfterValidator(_not_negative),
     WithJsonSchema({"type": "string", "pattern": f"^{_DIGITS}$", "examples": ["4"]}),

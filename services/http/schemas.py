@@ -1,6 +1,7 @@
 """What the bodies of all services share: strict input, decimals as strings, money, external ids."""
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -9,7 +10,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from services.errors import Refusal
 from services.money import Money, exponent
 
-_PLAIN_DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
+_INPUT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
+_INPUT_AMOUNT = re.compile(r"-?[0-9]{1,36}(\.[0-9]{1,30})?")  # 10^18 units at 10^18 make a statement's largest amount
+_EXACT = re.compile(r"-?[0-9]{1,120}(\.[0-9]{1,120})?")  # whatever services.money.EXACT may make of them
 
 
 class Body(BaseModel):
@@ -24,12 +27,20 @@ class Read(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-def _plain_decimal(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return value
-    if not isinstance(value, str) or not _PLAIN_DECIMAL.fullmatch(value):
-        raise ValueError('must be a decimal as a string, such as "12.50": no number, exponent, separator or sign "+"')
-    return Decimal(value)
+_WANTED = 'must be a decimal as a string, such as "12.50": no number, exponent, separator or sign "+"'
+
+
+def _reader(form: re.Pattern[str]) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if isinstance(value, Decimal):
+            return value
+        if not isinstance(value, str) or not form.fullmatch(value):
+            raise ValueError(
+                'must be a decimal as a string, such as "12.50": no number, exponent, separator or sign "+"'
+            )
+        return Decimal(value)
+
+    return read
 
 
 def plain(value: Decimal) -> str:
@@ -37,11 +48,27 @@ def plain(value: Decimal) -> str:
     return format(value, "f")
 
 
+_AS_STRING = PlainSerializer(plain, return_type=str, when_used="json")
+
+# Of answers and events: as long as exact arithmetic makes it.
 DecimalString = Annotated[
     Decimal,
-    BeforeValidator(_plain_decimal),
-    PlainSerializer(plain, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": f"^{_PLAIN_DECIMAL.pattern}$", "examples": ["12.50"]}),
+    BeforeValidator(_reader(_EXACT)),
+    _AS_STRING,
+    WithJsonSchema({"type": "string", "pattern": f"^{_EXACT.pattern}$", "examples": ["12.50"]}),
+]
+# Of bodies; an amount is any that a statement can hold.
+DecimalInput = Annotated[
+    Decimal,
+    BeforeValidator(_reader(_INPUT)),
+    _AS_STRING,
+    WithJsonSchema({"type": "string", "pattern": f"^{_INPUT.pattern}$", "examples": ["12.50"]}),
+]
+AmountInput = Annotated[
+    Decimal,
+    BeforeValidator(_reader(_INPUT_AMOUNT)),
+    _AS_STRING,
+    WithJsonSchema({"type": "string", "pattern": f"^{_INPUT_AMOUNT.pattern}$", "examples": ["12.50"]}),
 ]
 
 
@@ -74,6 +101,12 @@ class MoneyModel(BaseModel):
 
     def money(self) -> Money:
         return Money(self.amount, self.currency)
+
+
+class MoneyInput(MoneyModel):
+    """An amount that is sent: any that a statement can hold."""
+
+    amount: AmountInput
 
 
 class ExternalId(BaseModel):

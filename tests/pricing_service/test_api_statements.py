@@ -392,3 +392,43 @@ async def test_refusals_of_rating_and_explanations(finance: httpx.AsyncClient, w
     assert (await finance.post(f"/v1/statements/{missing}/issue")).status_code == 404
     assert (await finance.get(f"/v1/statements/{missing}/lines/{missing}/explanation")).status_code == 404
     assert (await finance.get("/v1/statements?period=x")).json()["errors"][0]["pointer"] == "period"
+
+
+@on_both_databases
+async def test_numbers_are_as_long_as_exact_arithmetic_makes_them(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    hourly = {name: value for name, value in PER_HOUR.items() if name != "tiers"}
+    hourly |= {"model": "per_unit", "unit_price": "0.1" + "1" * 17}
+    long = PER_SERVER | {"unit_price": "1.123456789012345678"}
+    await world.priced(finance, long, hourly)
+    asked = {"business_unit_id": str(world.unit), "offering_id": str(world.offering)}
+    for quantity in ("1.000000000000000001", "1.1234567890123", "999999999999999999"):
+        answer = await finance.post("/v1/quotes", json=asked | {"quantity": quantity})
+        assert answer.status_code == 201, answer.text
+    (event, *_) = await service.published("itaas.pricing.quote.issued.v1")
+    assert event.data["quantity"] == "1.000000000000000001"
+    subscription = await world.subscribed("2026-01-01", quantity="1.000000000000000001")
+    await report(service, usage(subscription, "u", "1.1234567890123456"))
+    await rate(service, finance)
+    (statement,) = await statements(finance, world)
+    exact = [part["amount"] for why in await explained(finance, statement) for part in why["parts"]]
+    assert max(len(amount.partition(".")[2]) for amount in exact) > 30, exact
+
+
+async def test_whatever_a_statement_can_hold_can_be_credited(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    most = "9" * 18
+    await world.priced(finance, PER_SERVER | {"unit_price": most})
+    await world.subscribed("2026-01-01", quantity=most)
+    await rate(service, finance)
+    (statement,) = await statements(finance, world)
+    assert statement["total"]["amount"] == f"{(10**18 - 1) ** 2}.00"
+    assert (await finance.post(f"/v1/statements/{statement['id']}/issue")).status_code == 200
+    note: dict[str, Any] = {"statement_id": statement["id"], "reason": "all of it"}
+    note["lines"] = [{"line_id": statement["lines"][0]["id"], "amount": statement["total"]["amount"]}]
+    credited = await finance.post("/v1/credit-notes", json=note)
+    assert (credited.status_code, credited.json()["total"]) == (201, statement["total"])
+    note["lines"][0]["amount"] = "1" * 37
+    assert (await finance.post("/v1/credit-notes", json=note)).status_code == 422
