@@ -100,7 +100,7 @@ def check_version(aggregation: Aggregation, value_path: str | None, *, before: A
     if before is not None and aggregation is not before:
         raise AggregationIsFixed(
             f"the meter is a {before}: quantities of two kinds do not add up; declare another meter",
-            faults=[Fault("/aggregation", f"must be {before}, as in the versions before")],
+            faults=[Fault("/aggregation", f"must be {before}, as its readings have been so far")],
         )
     if aggregation is not Aggregation.COUNT and value_path is None:
         raise ValuePathMissing(

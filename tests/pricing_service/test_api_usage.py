@@ -148,6 +148,22 @@ async def test_duplicates_say_whether_they_differ(
     assert await measured(finance) == [({}, "57.00", 552)]
 
 
+async def test_what_was_read_of_an_undeclared_meter_keeps_it_a_sum(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_HOUR)
+    subscription = await world.subscribed("2026-11-01")
+    await report(service, usage(subscription, "1", "60"), usage(subscription, "2", "50"))
+    for aggregation in ("max", "count"):
+        body = {"key": "vm-hours", "name": "Hours", "unit": "h", "aggregation": aggregation}
+        refused = await finance.post("/v1/meters", json=body)
+        assert (refused.status_code, refused.json()["type"]) == (409, "urn:itaas:problem:aggregation-is-fixed")
+        assert refused.json()["errors"][0]["pointer"] == "/aggregation"
+    await declared(finance, key="vm-hours", aggregation="sum")
+    await declared(finance, key="other", aggregation="max")
+    assert await measured(finance) == [({}, "110", 2)]
+
+
 @on_both_databases
 async def test_late_early_and_out_of_life_usage(
     service: ServiceHarness, finance: httpx.AsyncClient, world: World

@@ -11,7 +11,7 @@ from pricing_service.domain import meters as domain
 from pricing_service.domain.meters import Aggregation
 from pricing_service.domain.usage import REPLACED_TYPE, USAGE_TYPE, VOIDED_TYPE
 from pricing_service.schemas.usage import MeterDeclare, UsagePolicyBody
-from pricing_service.tables import Meter, UsagePolicy
+from pricing_service.tables import Meter, UsageEvent, UsagePolicy
 from pricing_service.use_cases.metering.rules import MAX_AHEAD_SECONDS, MAX_LATE_DAYS
 from services.errors import Fault, Invalid, NotFound
 from services.http import check_version
@@ -37,15 +37,21 @@ async def declare(session: AsyncSession, body: MeterDeclare) -> Meter:
     for name, text in body.group_by.items():
         domain.path(text, pointer=f"/group_by/{name}")
     before = await newest(session, body.key)
-    domain.check_version(
-        body.aggregation, value_path, before=None if before is None else Aggregation(before.aggregation)
-    )
+    domain.check_version(body.aggregation, value_path, before=await _aggregated_as(session, body.key, before))
     said = body.model_dump(mode="json") | {"value_path": value_path}
     if before is not None and all(getattr(before, name) == value for name, value in said.items()):
         return before
     meter = Meter(**said, meter_version=1 if before is None else before.meter_version + 1, version=1)
     session.add(meter)
     return meter
+
+
+async def _aggregated_as(session: AsyncSession, key: str, before: Meter | None) -> Aggregation | None:
+    """How the meter has aggregated so far. One that nobody declared sums: what it read may be billed as that."""
+    if before is not None:
+        return Aggregation(before.aggregation)
+    read = select(UsageEvent.meter).where(UsageEvent.meter == key).limit(1)
+    return None if await session.scalar(read) is None else Aggregation.SUM
 
 
 async def newest(session: AsyncSession, key: str) -> Meter | None:
