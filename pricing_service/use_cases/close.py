@@ -22,6 +22,7 @@ from pricing_service.schemas.periods import ClosingRead, FindingRead, PeriodRead
 from pricing_service.tables import Accrual, AllocationRun, CostRow, CostSnapshot, PeriodState, Statement, UsageEvent
 from pricing_service.use_cases import reservations, strategies
 from pricing_service.use_cases.clearing import clearing_of
+from pricing_service.use_cases.drafts import drop_adjusting
 from pricing_service.use_cases.late_usage import (
     closes_with,
     count_never_rated,
@@ -90,7 +91,7 @@ async def close_period(
 async def reopen_period(
     session: AsyncSession, period: Period, *, reason: str, if_match: frozenset[int] | None, now: datetime
 ) -> tuple[PeriodState, list[reservations.NotHeld]]:
-    """Only the newest closed period opens again: what came after it was closed upon it.
+    """Only the newest closed period opens again: what came after it was closed upon it. Drafts that adjust it go.
 
     What its close released of reservations is held again; what no budget has any more is answered.
 
@@ -106,6 +107,7 @@ async def reopen_period(
         )
     state = await state_of(session, period)
     check_version(state, if_match)
+    await drop_adjusting(session, period)
     state.state, state.reopened_at, state.reason = PeriodStatus.OPEN, now, reason
     record(session, state, _event(BillingPeriodReopened, state, period))
     return state, await reservations.reopen_period(session, period)

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, insert, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -136,11 +136,21 @@ async def draft_statements(session: AsyncSession, period: Period, units: Sequenc
     return drafted
 
 
-async def _drop_drafts(session: AsyncSession, period: Period, units: Sequence[UUID]) -> None:
-    drafts = select(Statement).where(
-        Statement.business_unit_id.in_(units), Statement.period == str(period), Statement.state == StatementState.DRAFT
+async def drop_adjusting(session: AsyncSession, period: Period) -> None:
+    """Drop the drafts that adjust a period which opens again: its own runs bill that, unless these hold it already."""
+    adjusting = select(StatementLine.statement_id).where(
+        StatementLine.service_period == period.name, StatementLine.adjusts_period == period.name
     )
-    for draft in await session.scalars(drafts):
+    await _drop(session, Statement.id.in_(adjusting))
+
+
+async def _drop_drafts(session: AsyncSession, period: Period, units: Sequence[UUID]) -> None:
+    await _drop(session, and_(Statement.business_unit_id.in_(units), Statement.period == str(period)))
+
+
+async def _drop(session: AsyncSession, which: ColumnElement[bool]) -> None:
+    drafts = select(Statement).where(which, Statement.state == StatementState.DRAFT)
+    for draft in (await session.scalars(drafts)).all():
         await session.execute(delete(StatementLine).where(StatementLine.statement_id == draft.id))
         await session.delete(draft)
     await session.flush()

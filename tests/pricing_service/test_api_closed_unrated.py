@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import PER_SERVER, World, on_both_databases
-from tests.pricing_service.test_api_adjustments import rated
+from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World, on_both_databases, usage
+from tests.pricing_service.test_api_adjustments import rated, report
 from tests.pricing_service.test_api_rating_semantics import told
 
 pytestmark = pytest.mark.anyio
@@ -70,3 +70,22 @@ async def test_what_changes_after_the_statement_was_issued_is_adjusted_after_the
     await finance.post("/v1/periods/2026-09/close")
     october = await rated(service, finance, "2026-10")
     assert adjustments(october) == {None: Decimal(120), "2026-09": Decimal(30)}
+
+
+async def test_a_reopened_period_bills_what_a_later_draft_would_have_adjusted(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, PER_HOUR)
+    subscription = await world.subscribed("2026-09-01")
+    await report(service, usage(subscription, "1", "8", day="2026-09-05"))
+    await issued(service, finance, "2026-09")
+    await finance.post("/v1/periods/2026-09/close")
+    await report(service, usage(subscription, "2", "2", day="2026-09-06"))
+    assert adjustments(await rated(service, finance, "2026-10")) == {"2026-09": Decimal(2)}
+    reopened = await finance.post("/v1/periods/2026-09/reopen", json={"reason": "late usage"})
+    assert reopened.status_code == 200
+    assert (await finance.get("/v1/statements?period=2026-10")).json()["items"] == []
+    assert adjustments(await issued(service, finance, "2026-09")) == {None: Decimal(2)}
+    started = await finance.post("/v1/rating-runs", json={"period": "2026-10"})
+    done = await service.finished_job(started.json()["id"])
+    assert done.result is not None and done.result["lines"] == 0  # nothing is billed twice
