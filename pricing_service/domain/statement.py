@@ -76,6 +76,9 @@ class PeriodToCome(Conflict): ...
 class DraftOutdated(Conflict): ...
 
 
+class BillingModeFixed(Conflict): ...
+
+
 _REFUSALS: Mapping[StatementAction, type[Conflict]] = {
     StatementAction.ISSUE: StatementNotIssuable,
     StatementAction.DISPUTE: StatementNotDisputable,
@@ -99,6 +102,12 @@ def check_begun(period: Period, *, now: datetime) -> None:
     """A statement of a period that has begun, or is over, can be issued. Raises PeriodToCome."""
     if now < period.start:
         raise PeriodToCome(f"period {period} begins on {period.first_day}; its statements can be issued from then on")
+
+
+def mode_on(day: date, dated: Sequence[tuple[date, str]]) -> BillingMode:
+    """By the newest of a unit's dated modes, in the order of time, that counts on the day; chargeback without one."""
+    counting = [mode for since, mode in dated if since <= day]
+    return BillingMode(counting[-1]) if counting else BillingMode.CHARGEBACK
 
 
 def owed(mode: BillingMode | None, total: Decimal, credited: Decimal) -> Decimal | None:

@@ -12,6 +12,8 @@ from pricing_service.queries.allocation import (
 )
 from pricing_service.queries.arrivals import cut_arrivals, next_arrival
 from pricing_service.queries.billing import (
+    billed_periods,
+    billing_modes,
     booked_credit_net,
     charges_of,
     credit_net_by_service,
@@ -103,6 +105,8 @@ __all__ = [
     "aggregations",
     "billed_before",
     "billed_in_term",
+    "billed_periods",
+    "billing_modes",
     "booked_credit_net",
     "chargeable",
     "chargeable_subscriptions",

@@ -1,11 +1,12 @@
 """Reads of what is dated by period, of what was credited, and of what is booked."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -13,6 +14,7 @@ from pricing_service.domain.credit import creditable
 from pricing_service.domain.periods import Period
 from pricing_service.domain.statement import StatementState
 from pricing_service.tables import (
+    BillingProfile,
     CreditNote,
     CreditNoteLine,
     Journal,
@@ -33,6 +35,34 @@ async def dated_in_force(session: AsyncSession, table: type[D], period: Period, 
     query = select(table).where(table.effective_day <= period.first_day, *where).order_by(table.effective_day.desc())
     found: D | None = await session.scalar(query.limit(1))
     return found
+
+
+async def billing_modes(session: AsyncSession, units: Sequence[UUID]) -> dict[UUID, list[tuple[date, str]]]:
+    """From which day each unit is billed how, in the order of time."""
+    query = (
+        select(BillingProfile.business_unit_id, BillingProfile.effective_day, BillingProfile.mode)
+        .where(BillingProfile.business_unit_id.in_(units))
+        .order_by(BillingProfile.effective_day)
+    )
+    modes: dict[UUID, list[tuple[date, str]]] = {unit: [] for unit in units}
+    for unit, since, mode in await session.execute(query):
+        modes[unit].append((since, mode))
+    return modes
+
+
+async def billed_periods(session: AsyncSession, business_unit_id: UUID, *, closed_through: str | None) -> list[str]:
+    """The service periods that statements of the unit bill: issued ones, and drafts of closed periods, which stand."""
+    stands = Statement.state != StatementState.DRAFT
+    query = (
+        select(StatementLine.service_period)
+        .join(Statement, Statement.id == StatementLine.statement_id)
+        .where(
+            Statement.business_unit_id == business_unit_id,
+            stands if closed_through is None else or_(stands, Statement.period <= closed_through),
+        )
+        .distinct()
+    )
+    return sorted(await session.scalars(query))
 
 
 async def credited_by_line(session: AsyncSession, statement_id: UUID) -> dict[UUID, Decimal]:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
 from pricing_service.domain import service_credit
+from pricing_service.domain.statement import BillingModeFixed, mode_on
 from pricing_service.schemas import billing as bodies
 from pricing_service.tables import BillingProfile, BillingProvider, IntercompanyAccounts, ServiceCreditRule
 from pricing_service.tables.billing import Dated
@@ -33,9 +34,25 @@ class TaxCodeTwice(Invalid): ...
 async def put_profile(
     session: AsyncSession, body: bodies.BillingProfilePut, *, if_match: frozenset[int] | None, conditional: bool
 ) -> tuple[BillingProfile, bool]:
-    keys = {"business_unit_id": body.business_unit_id}
+    """Raises BillingModeFixed for the mode of a period that a statement bills already."""
+    unit = body.business_unit_id
+    before = (await queries.billing_modes(session, [unit]))[unit]
+    keys = {"business_unit_id": unit}
     content = body.model_dump(mode="json", exclude={"business_unit_id", "effective_from"})
-    return await _put(session, BillingProfile, body.effective_from, keys, content, if_match, conditional)
+    put = await _put(session, BillingProfile, body.effective_from, keys, content, if_match, conditional)
+    await session.flush()
+    after = (await queries.billing_modes(session, [unit]))[unit]
+    if after != before:
+        calendar = await queries.fiscal_calendar(session)
+        closed_through = await queries.closed_through(session)
+        for name in await queries.billed_periods(session, unit, closed_through=closed_through):
+            day = calendar.parse(name).first_day
+            if (fixed := mode_on(day, before)) is not mode_on(day, after):
+                raise BillingModeFixed(
+                    f"statements bill {name} by {fixed} already",
+                    faults=[Fault("/mode", f"would change how {name} is billed, which is {fixed} by now")],
+                )
+    return put
 
 
 async def put_provider(

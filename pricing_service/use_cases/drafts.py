@@ -6,11 +6,13 @@
                            (no price can be given to it afterwards), less what statements already hold of it
 
 So a closed period's statements and their adjustments add up to one full rating of it. Adjustments are on the
-statement of the earliest open period, and say which period they put right.
+statement of the earliest open period, and say which period they put right. A line is billed by the mode of its service
+period: where modes differ, a unit gets a statement for each.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -24,7 +26,14 @@ from pricing_service.domain import rating as domain
 from pricing_service.domain.periods import Period
 from pricing_service.domain.prices.line import PartKind
 from pricing_service.domain.rating import RatedLine
-from pricing_service.domain.statement import Billed, LineKey, StatementState, check_credits_counted
+from pricing_service.domain.statement import (
+    Billed,
+    BillingMode,
+    LineKey,
+    StatementState,
+    check_credits_counted,
+    mode_on,
+)
 from pricing_service.tables import Statement, StatementLine
 from pricing_service.use_cases.charges import parts_document
 from pricing_service.use_cases.holdings import Subject, Unpriced, subjects
@@ -50,11 +59,12 @@ _Row = dict[str, Any]  # of statement_line, without the statement and the positi
 
 
 class _Sheet:
-    """The lines of some business units, by unit and currency, in the order in which they are to stand."""
+    """The lines of some business units, by unit, currency and mode, in the order in which they are to stand."""
 
-    def __init__(self, cut: int) -> None:
+    def __init__(self, cut: int, modes: Mapping[UUID, Sequence[tuple[date, str]]]) -> None:
         self.cut = cut
-        self.lines: dict[tuple[UUID, str], list[_Row]] = {}
+        self.modes = modes
+        self.lines: dict[tuple[UUID, str, BillingMode], list[_Row]] = {}
         self.unpriced: list[dict[str, str]] = []
 
     def add(
@@ -66,7 +76,10 @@ class _Sheet:
         *,
         adjusts: bool = False,
     ) -> None:
-        of_unit = self.lines.setdefault((subject.subscription.business_unit_id, subject.currency), [])
+        unit = subject.subscription.business_unit_id
+        # By the mode of the period that is billed: what was only shown is not paid back by a later chargeback.
+        mode = mode_on(service_period.first_day, self.modes[unit])
+        of_unit = self.lines.setdefault((unit, subject.currency, mode), [])
         for line in lines:
             after = before[line.key].usage_upto if line.key in before else -1
             row = _row(subject, service_period, line) | {"usage_after": after, "usage_upto": self.cut}
@@ -103,13 +116,13 @@ async def read_owing(session: AsyncSession, period: Period, units: Sequence[UUID
 async def draft_statements(session: AsyncSession, period: Period, units: Sequence[UUID], owing: Owing) -> Drafted:
     """Replace the drafts of the period of `units`, which are some of those that `owing` was read for."""
     await _drop_drafts(session, period, units)
-    sheet = _Sheet(owing.cut)
+    sheet = _Sheet(owing.cut, await queries.billing_modes(session, units))
     await _own_period(session, sheet, period, units, owing)
     await _closed_periods(session, sheet, period, units)
     drafted = Drafted(unpriced=sheet.unpriced)
     sequences = await _last_sequences(session, period, units)
     rows: list[_Row] = []
-    for (unit, currency), lines in sorted(sheet.lines.items()):
+    for (unit, currency, _), lines in sorted(sheet.lines.items()):
         if not lines:
             continue
         statement_id = uuid7()

@@ -4,6 +4,7 @@ Whoever moves a statement or credits it takes its row lock first, so that a cred
 other rather than miss each other.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
 from pricing_service.domain import statement as domain
+from pricing_service.domain.periods import Period
 from pricing_service.domain.statement import BillingMode, StatementAction, StatementState
 from pricing_service.events import StatementIssued, StatementLineData, StatementPosted, StatementSettled
-from pricing_service.tables import BillingProfile, Statement, StatementLine, StatementStep
+from pricing_service.tables import Statement, StatementLine, StatementStep
 from pricing_service.use_cases import budget_spending, journals, service_credits
 from pricing_service.use_cases.drafts import check_current
 from pricing_service.use_cases.periods import require_open
@@ -79,14 +81,12 @@ async def issue_statement(
     period = calendar.parse(statement.period)
     # The books before the budget, as where a period is closed: no two wait for each other.
     await require_open(session, await queries.earliest_open(session, calendar, period))
-    profile = await queries.dated_in_force(
-        session, BillingProfile, period, BillingProfile.business_unit_id == statement.business_unit_id
-    )
-    mode = BillingMode.CHARGEBACK if profile is None else BillingMode(profile.mode)
     if statement.state == StatementState.DRAFT:
         domain.check_begun(period, now=now)
     lines = await lines_of(session, statement_id)
+    mode = mode_of(statement)
     if statement.state == StatementState.DRAFT:
+        mode = await _mode_of_lines(session, statement, period, lines)
         await check_current(session, statement, period, lines)
     await take(session, statement, StatementAction.ISSUE, mode=mode, now=now)
     await budget_spending.spend(session, statement, lines, memo=mode is BillingMode.SHOWBACK)
@@ -95,6 +95,21 @@ async def issue_statement(
     record(session, statement, _event(StatementIssued, statement, lines))
     await service_credits.credit_issued(session, statement, lines, now=now)
     return statement
+
+
+async def _mode_of_lines(
+    session: AsyncSession, draft: Statement, period: Period, lines: Sequence[StatementLine]
+) -> BillingMode:
+    """By the unit's billing profile in the periods that the lines bill. Raises DraftOutdated where these differ."""
+    calendar = await queries.fiscal_calendar(session)
+    dated = (await queries.billing_modes(session, [draft.business_unit_id]))[draft.business_unit_id]
+    names = {line.service_period for line in lines} or {period.name}
+    modes = {domain.mode_on(calendar.parse(name).first_day, dated) for name in names}
+    if len(modes) > 1:
+        raise domain.DraftOutdated(
+            f"{' and '.join(sorted(names))} are billed differently since the draft was made: rate the period again"
+        )
+    return modes.pop()
 
 
 async def post_statement(

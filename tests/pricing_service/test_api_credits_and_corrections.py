@@ -1,5 +1,7 @@
 """Credit notes and corrections of one charge: nothing is given twice or lost, and a service credit has a limit."""
 
+import csv
+import io
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -8,7 +10,7 @@ import httpx
 import pytest
 
 from services.testing import ServiceHarness
-from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World, on_both_databases, usage
+from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World, on_both_databases, refusal, usage
 from tests.pricing_service.test_api_adjustments import BATCH, rated, report
 
 pytestmark = pytest.mark.anyio
@@ -119,3 +121,39 @@ async def test_a_service_credit_gives_back_no_more_than_the_charge_that_remains(
     assert (draft["total"]["amount"], await net(finance)) == ("-60.00", D(0))
     assert "60.00 credited already" in draft["lines"][0]["formula"]
     await issued(finance, draft)
+
+
+@on_both_databases
+async def test_what_was_only_shown_is_not_paid_back_by_a_later_chargeback(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    unit = {"business_unit_id": str(world.unit)}
+    wanted = {"fiscal_year": 2026, "amount": {"amount": "1200", "currency": "USD"}, "hard": False}
+    budget = await answered(await finance.post("/v1/budgets", json=unit | wanted), 201)
+    for period, mode in (("2026-09", "showback"), ("2026-10", "chargeback")):
+        profile = unit | {"effective_from": period, "mode": mode}
+        await answered(await finance.put("/v1/billing-profiles", json=profile), 201)
+    subscription, shown = await hours(service, finance, world, "2026-09")
+    assert (shown["mode"], shown["owed"]["amount"]) == ("showback", "0")
+    other = unit | {"effective_from": "2026-09", "mode": "chargeback"}
+    fixed = await finance.put("/v1/billing-profiles", json=other, headers={"If-Match": "*"})
+    assert refusal(fixed) == (409, "billing-mode-fixed", ["/mode"])
+    await answered(await finance.post("/v1/periods/2026-09/close"))
+
+    await report(service, usage(subscription, "3", "7", day="2026-10-05"))
+    await voided(service, subscription, "2")
+    await rated(service, finance, "2026-10")
+    job = await answered(await finance.post("/v1/periods/2026-10/statement-issues"), 202)
+    done = await service.finished_job(job["id"])
+    assert done.result is not None and done.result["issued"] == 2
+    october = (await finance.get("/v1/statements?period=2026-10")).json()["items"]
+    assert sorted((each["mode"], each["total"]["amount"], each["owed"]["amount"]) for each in october) == [
+        ("chargeback", "7.00", "7.00"),
+        ("showback", "-60.00", "0"),
+    ]
+    spent = await answered(await finance.get(f"/v1/budgets/{budget['id']}"))
+    assert (spent["actual"], spent["memo"]) == ("7.00", "60.00")
+    focus = (await finance.get("/v1/focus-exports/2026-10")).text
+    billed = {row["InvoiceId"]: row["BilledCost"] for row in csv.DictReader(io.StringIO(focus))}
+    by_mode = {each["mode"]: D(billed[each["id"]]) for each in october}
+    assert by_mode == {"chargeback": 7, "showback": 0}
