@@ -92,7 +92,10 @@ async def test_usage_that_comes_late_adjusts_the_closed_period_on_the_open_ones_
 async def noted(service: ServiceHarness) -> list[tuple[str, UUID]]:
     async with service.runtime.database.reading() as session:
         assert await queries.closed_through(session) == "2026-09"
-        return [(note.period, note.subscription_id) for note in await session.scalars(select(LateUsage))]
+        return [
+            (note.period, note.subscription_id)
+            for note in await session.scalars(select(LateUsage).order_by(LateUsage.period))
+        ]
 
 
 async def tagged(service: ServiceHarness, world: World, sequence: int, **more: Any) -> None:
