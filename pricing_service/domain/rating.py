@@ -177,7 +177,7 @@ class _Due:
             parts = (*parts, *_before_parts(rest))
         return RatedLine(
             key=self.key(subscription_id),
-            name=charge.name,
+            name=charge.name if line.discount_name is None else f"{charge.name}: {line.discount_name}",
             model=charge.model,
             recurrence=charge.recurrence.value,
             timing=charge.timing.value,

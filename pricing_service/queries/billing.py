@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -200,11 +200,17 @@ async def next_draft(session: AsyncSession, period: str, after: UUID | None) -> 
     return found
 
 
+# What a charge is called: a credit for a line that is no longer rated has a name of its own, which says less.
+_NAME = func.coalesce(
+    func.max(case((StatementLine.model != "credit", StatementLine.name))), func.max(StatementLine.name)
+)
+
+
 async def charges_of(session: AsyncSession, statement: Statement) -> list[Any]:
     """(service, charge, adjusted period, amount, lines, name) of a statement."""
     keys = [StatementLine.service_id, StatementLine.charge, StatementLine.adjusts_period]
     query = (
-        select(*keys, exact_sum(StatementLine.amount), func.count(), func.max(StatementLine.name))
+        select(*keys, exact_sum(StatementLine.amount), func.count(), _NAME)
         .where(StatementLine.statement_id == statement.id)
         .group_by(*keys)
         .order_by(*keys)
@@ -222,7 +228,7 @@ async def quarterly_charges(session: AsyncSession, business_unit_id: UUID, perio
         Statement.mode,
     ]
     query = (
-        select(*keys, func.max(StatementLine.name), exact_sum(StatementLine.amount))
+        select(*keys, _NAME, exact_sum(StatementLine.amount))
         .join(Statement, Statement.id == StatementLine.statement_id)
         .where(
             Statement.business_unit_id == business_unit_id,

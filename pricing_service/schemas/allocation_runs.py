@@ -1,6 +1,7 @@
 """Allocation runs, what-ifs, comparisons, explanations and the quality of attribution."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
@@ -189,9 +190,17 @@ class Difference(Read):
     difference: DecimalString
 
 
+class InputDifference(Read):
+    pointer: str = Field(description="JSON pointer into the input")
+    before: Any = Field(description="As run `a` had it; null: it had none")
+    after: Any
+
+
 class InputChange(Read):
     input: str = Field(description="snapshots, costs, model, rates, volumes, usage, headcounts, statistics, …")
-    changes: list[str] = Field(description="What differs, at most a hundred; empty where only its hash is kept")
+    changes: list[InputDifference] = Field(
+        description="What differs, at most a hundred; empty where only its hash is kept"
+    )
 
 
 class Comparison(Read):

@@ -105,22 +105,18 @@ def _inputs_changed(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[bodies.I
     ]
 
 
-def _changes(a: Any, b: Any, at: str) -> Iterable[str]:
+def _changes(a: Any, b: Any, at: str) -> Iterable[bodies.InputDifference]:
     if a == b or (isinstance(a, dict) and "sha256" in a) or (isinstance(b, dict) and "sha256" in b):
         return
     if isinstance(a, dict) and isinstance(b, dict):
         for name in [*a, *(name for name in b if name not in a)]:
-            yield from _changes(a.get(name), b.get(name), f"{at}/{name}")
+            escaped = str(name).replace("~", "~0").replace("/", "~1")
+            yield from _changes(a.get(name), b.get(name), f"{at}/{escaped}")
     elif isinstance(a, list) and isinstance(b, list):
-        yield from (f"{at} less {_short(part)}" for part in a if part not in b)
-        yield from (f"{at} plus {_short(part)}" for part in b if part not in a)
+        yield from (bodies.InputDifference(pointer=at, before=part, after=None) for part in a if part not in b)
+        yield from (bodies.InputDifference(pointer=at, before=None, after=part) for part in b if part not in a)
     else:
-        yield f"{at}: {_short(a)} → {_short(b)}"
-
-
-def _short(part: Any) -> str:
-    text = str(part)
-    return text if len(text) <= 200 else f"{text[:200]}…"
+        yield bodies.InputDifference(pointer=at, before=a, after=b)
 
 
 async def cost_quality(session: AsyncSession, period: str) -> bodies.CostQuality:

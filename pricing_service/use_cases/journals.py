@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
 from pricing_service.domain import journal as domain
+from pricing_service.domain.csv_cells import safe_cell
 from pricing_service.domain.journal import Accounts, Intercompany, Pair, Profile, Provider, Side, Tax
 from pricing_service.schemas import journals as bodies
 from pricing_service.tables import (
@@ -280,21 +281,25 @@ def _row(of: Journal, line: JournalLine) -> list[str]:
         of.period,
         of.source_period,
         line.position,
-        line.legal_entity,
-        line.account,
-        line.cost_centre,
+        _text(line.legal_entity),
+        _text(line.account),
+        _text(line.cost_centre),
         debit,
         credit,
         line.currency,
-        line.tax_code,
-        line.partner_entity,
-        line.purpose,
+        _text(line.tax_code),
+        _text(line.partner_entity),
+        _text(line.purpose),
         line.service_id,
         of.business_unit_id,
         of.statement_id,
         of.credit_note_id,
     ]
     return ["" if value is None else str(value) for value in shown]
+
+
+def _text(value: str | None) -> str:
+    return safe_cell(value or "")
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> bytes:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
 from pricing_service.domain.costing import UnitCostBasis
+from pricing_service.domain.csv_cells import safe_cell
 from pricing_service.schemas import prices as bodies
 from pricing_service.tables import KnownOffering, KnownService, PricedOffering, PricePlan
 from pricing_service.use_cases.charges import stored_charges
@@ -146,16 +147,10 @@ def rate_card_csv(items: Sequence[bodies.RateCardItem]) -> str:
                 charge.get("maximum"),
                 "; ".join(_discount_text(each) for each in charge.get("discounts", [])),
             ]
-            writer.writerow([_cell(value) for value in cells])
+            writer.writerow([safe_cell("" if value is None else str(value)) for value in cells])
     return out.getvalue()
 
 
 def _discount_text(discount: dict[str, Any]) -> str:
     size = f"{discount['percentage']} %" if "percentage" in discount else discount["amount"]
     return f"{discount['name']}: {size}"
-
-
-def _cell(value: object) -> str:
-    """Text that a spreadsheet would take for a formula is made plain text."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text

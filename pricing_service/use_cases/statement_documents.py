@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from pricing_service.domain.csv_cells import safe_cell
 from pricing_service.domain.focus_export import COLUMNS, BilledCharge, focus_row
 from pricing_service.domain.prices.line import LineKind
 from pricing_service.domain.statement import StatementState
@@ -163,11 +164,6 @@ async def lines_csv(session: AsyncSession, statement: Statement) -> str:
             )
         )  # fmt: skip
     return text.getvalue()
-
-
-def safe_cell(text: str) -> str:
-    """A text that a spreadsheet will not take for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 async def statement_focus(session: AsyncSession, statement: Statement) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from pricing_service.domain.csv_cells import safe_cell
 from services.ids import uuid7
 from services.testing import ServiceHarness
 from tests.pricing_service import focus_validator
@@ -321,3 +322,10 @@ async def test_recovery_and_refusals(service: ServiceHarness, finance: httpx.Asy
         for what in ("document", "changes", "levers"):
             assert (await stranger.get(f"/v1/statements/{statement['id']}/{what}")).status_code in (403, 404)
         assert (await stranger.get("/v1/recovery?period=2024-09")).status_code == 403
+
+
+def test_no_cell_is_a_formula_in_whichever_spelling() -> None:
+    for text in ("=1", "+1", "-1", "@x", "\tx", "\rx", " =1", "\u00a0@x", "\uff1d1", "\uff0b1", " \uff0d1", "\uff20x"):
+        assert safe_cell(text) == f"'{text}", text
+    for text in ("", "x = 1", "Tier 1", " x", "'=1"):
+        assert safe_cell(text) == text

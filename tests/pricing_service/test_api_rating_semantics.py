@@ -133,6 +133,7 @@ async def test_another_offering_discounts_by_tag_and_a_minimum_over_the_plan(
     await told(service, world, one, 2, "changed", **moved)
     await rate(service, finance, "2026-09")
     (draft,) = await statements_of(finance, world, "2026-09")
+    assert [line["name"] for line in draft["lines"]][:2] == ["Server", "Server: Gold"]
     assert [(line["offering_id"], line["charge"], line["kind"], line["amount"]) for line in draft["lines"]] == [
         # 60, of which 10 % are 6 on a line of their own, and half of the 54 that are left
         (str(world.offering), "server", "charge", "33.00"),

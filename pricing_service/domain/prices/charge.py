@@ -135,7 +135,16 @@ def price(
         part = Part(PartKind.DISCOUNT, discount.label, to_places(-off, PRORATION_PLACES))
         lines.append(
             rounded_line(
-                LineKind.DISCOUNT, Decimal(1), None, discount.label, -off, [part], currency, taken, discount.key
+                LineKind.DISCOUNT,
+                Decimal(1),
+                None,
+                discount.label,
+                -off,
+                [part],
+                currency,
+                taken,
+                discount.key,
+                discount.name,
             )
         )
     if charge.minimum is not None:
@@ -172,6 +181,7 @@ def rounded_line(
     currency: str,
     amount: Decimal,
     discount: str | None = None,
+    discount_name: str | None = None,
 ) -> Line:
     shown = plain(to_places(due, PRORATION_PLACES))
     told = f"{formula} = {shown}" if formula != shown else formula
@@ -180,7 +190,9 @@ def rounded_line(
     rest = EXACT.subtract(amount, exact_total([part.amount for part in parts]))
     if rest:
         parts = [*parts, Part(PartKind.ROUNDING, f"rounded half-even to {amount:f}", rest)]
-    return Line(kind, quantity, unit_price, f"{told} {currency}", amount, currency, tuple(parts), discount)
+    return Line(
+        kind, quantity, unit_price, f"{told} {currency}", amount, currency, tuple(parts), discount, discount_name
+    )
 
 
 def to_places(number: Fraction, places: int) -> Decimal:

@@ -78,6 +78,7 @@ class Line:
     currency: str
     parts: tuple[Part, ...]
     discount: str | None = None  # the discount's key, where the line is one
+    discount_name: str | None = None
 
 
 class PriceModel(Protocol):
