@@ -10,9 +10,9 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
-from pricing_service.tables import Statement
+from pricing_service.tables import Statement, StatementLine
 from services.ids import uuid7
 from services.testing import ServiceHarness
 from tests.pricing_service.samples import PER_HOUR, PER_SERVER, World, on_both_databases, usage
@@ -649,3 +649,21 @@ async def test_adjustments_are_told_apart_in_explanations_and_quarters(
     quarter = await answered(await finance.get(f"/v1/business-units/{world.unit}/quarterly-statements/2026-Q4"))
     sums = [(row["charge"], row["charges"], row["adjustments"], row["credits"], row["net"]) for row in quarter["items"]]
     assert sums == [("backup", "101.10", "0", "0", "101.10"), ("burst", "0", "4.00", "1.50", "2.50")]
+
+
+async def test_a_quarters_row_keeps_its_charges_name_beside_a_credit(
+    service: ServiceHarness, finance: httpx.AsyncClient, world: World
+) -> None:
+    await world.priced(finance, BACKUP)
+    await world.subscribed("2026-10-01")
+    november = await drafted(service, finance, world)
+    await answered(await finance.post(f"/v1/statements/{november['id']}/issue"))
+    async with service.runtime.database.transaction() as session:
+        line = (await session.scalars(select(StatementLine))).one()
+        columns = {each.key: getattr(line, each.key) for each in StatementLine.__table__.columns}
+        more = {"id": uuid7(), "position": 2, "name": "credit for backup", "model": "credit", "split_start": None}
+        more |= {"amount": Decimal("-1")}
+        columns |= {name: value for name, value in more.items() if name in columns and name != "split_start"}
+        await session.execute(insert(StatementLine).values(columns))
+    quarter = await answered(await finance.get(f"/v1/business-units/{world.unit}/quarterly-statements/2026-Q4"))
+    assert [(row["name"], row["charges"]) for row in quarter["items"]] == [("Backup", "49.55")]
