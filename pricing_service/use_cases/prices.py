@@ -102,8 +102,8 @@ async def add_version(
         **terms_document(body),
     )
     session.add(plan)
-    await note_repriced(session, body.offering_id, effective_from)
     record(session, priced, _price_changed(plan), thread=plan.correlation_id)
+    await note_repriced(session, body.offering_id, effective_from)
     return plan
 
 

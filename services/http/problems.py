@@ -137,6 +137,7 @@ def _fault(fault: Mapping[str, Any], body: Any) -> dict[str, str]:
 def _without_tags(path: Sequence[str | int], body: Any, *, missing: bool) -> list[str | int]:
     """The path through the body alone: pydantic puts the tag of a union's member into it, where the body has none."""
     kept: list[str | int] = []
+    path = [part for part in path if part != "[key]"]  # pydantic's word for the name of a member, which is its place
     for place, part in enumerate(path):
         is_last = place == len(path) - 1
         here = body.get(part) if isinstance(body, Mapping) else None
