@@ -304,6 +304,18 @@ async def test_a_member_that_cannot_join_leaves_no_consumer_behind(
     assert [consumer._closed for consumer in made] == [True]
 
 
+async def stopped(pid: int) -> None:
+    """Wait until a process that was sent SIGSTOP stands still, with all its threads (where /proc tells of them)."""
+    async with asyncio.timeout(10):
+        while True:
+            await asyncio.sleep(0.2)
+            states = [
+                stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+            ]
+            if all(state == "T" for state in states):
+                return
+
+
 async def test_a_hung_broker_does_not_hold_up_the_end(backends: Backends, tmp_path: Path) -> None:
     """A broker of its own, stopped (not killed): connections stay, and nothing answers."""
     broker = Kafka.start(tmp_path)
@@ -315,6 +327,7 @@ async def test_a_hung_broker_does_not_hold_up_the_end(backends: Backends, tmp_pa
             records = await take(subscription, 1)
             assert broker._process is not None
             os.kill(broker._process.pid, signal.SIGSTOP)
+            await stopped(broker._process.pid)  # until then a thread of it may still answer
             appending = asyncio.create_task(log.append([message("itaas.test", "k", 1)]))
             committing = asyncio.create_task(subscription.commit(after(records)))
             await asyncio.sleep(0.5)
