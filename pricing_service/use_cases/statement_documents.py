@@ -4,6 +4,7 @@ import csv
 import io
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -130,7 +131,7 @@ def _by_service(named: Names, lines: Sequence[StatementLine]) -> Iterable[dict[s
                     "name": line.name,
                     "note": _note(line),
                     "formula": line.formula,
-                    "days": f"{line.split_start}" + (f" to {line.split_end}" if line.split_end else ""),
+                    "days": _days(line),
                     "quantity": plain(line.quantity) if line.kind == LineKind.CHARGE else "",
                     "unit": named.measure(line) if line.kind == LineKind.CHARGE else "",
                     "amount": plain(line.amount),
@@ -138,6 +139,12 @@ def _by_service(named: Names, lines: Sequence[StatementLine]) -> Iterable[dict[s
                 for line in of_service
             ],
         }
+
+
+def _days(line: StatementLine) -> str:
+    """The first day and the last one, as people say it; the CSV tells the half-open days."""
+    last = None if line.split_end is None else line.split_end - timedelta(days=1)
+    return f"{line.split_start}" if last is None or last <= line.split_start else f"{line.split_start} to {last}"
 
 
 def _note(line: StatementLine) -> str:
