@@ -116,6 +116,8 @@ class Runtime:
     @asynccontextmanager
     async def running(self, event_log: EventLog | None = None) -> AsyncIterator["Runtime"]:
         """Start everything, and stop it on leaving. Raises ConfigurationError with one line for the operator."""
+        # Now rather than within the first request, which other requests may overtake half-way through it.
+        self.definition.base.registry.configure(cascade=True)
         async with AsyncExitStack() as stack:
             if self.database.is_sqlite:
                 stack.enter_context(_only_process(self.database.url))

@@ -59,7 +59,7 @@ class Relay:
                         log.exception("the relay failed", app=self.app)
                     else:
                         log.warning("events wait in the outbox", app=self.app, error=str(error))
-                    await self._let_go()
+                    await self.let_go()
                     published = 0
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 if published == 0:
@@ -68,7 +68,7 @@ class Relay:
                         async with asyncio.timeout(LOOK_AGAIN_SECONDS):
                             await self._committed.wait()
         finally:
-            await self._let_go()
+            await self.let_go()
 
     async def drain_once(self) -> int:
         """Publish one batch of the shards held; returns how many messages are published. Raises AppendFailed."""
@@ -128,7 +128,8 @@ class Relay:
             await self._holder.scalar(text("SELECT 1"))
         return self._shards
 
-    async def _let_go(self) -> None:
+    async def let_go(self) -> None:
+        """Give up the shards, for another process to take; `run` does it by itself at its end."""
         holder, self._holder = self._holder, None
         if holder is not None:
             self._shards = set()

@@ -1,7 +1,7 @@
 """The relay loses nothing, keeps the order per key, and several replicas do not get into each other's way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 from sqlalchemy import func, select
@@ -19,6 +19,7 @@ from services.events.relay import Relay
 
 pytestmark = pytest.mark.anyio
 TOPIC = "itaas.pricing"
+RelayOf = Callable[[str, Database, EventLog], Relay]
 
 
 @pytest.fixture
@@ -37,6 +38,20 @@ async def log(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embedde
     await made.create_topics([Topic(TOPIC)])
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def relay_of() -> AsyncIterator[RelayOf]:
+    """Relays that the test drives itself; at its end they give back the connection that holds their shards."""
+    made: list[Relay] = []
+
+    def make(app: str, database: Database, log: EventLog) -> Relay:
+        made.append(Relay(app, database, log))
+        return made[-1]
+
+    yield make
+    for relay in made:
+        await relay.let_go()
 
 
 def message(key: str, number: int) -> Message:
@@ -66,19 +81,23 @@ async def drain(relay: Relay) -> None:
         pass
 
 
-async def test_everything_is_published_once_in_order_and_then_gone(database: Database, log: EmbeddedLog) -> None:
+async def test_everything_is_published_once_in_order_and_then_gone(
+    database: Database, log: EmbeddedLog, relay_of: RelayOf
+) -> None:
     await put(database, *(message(f"k{number % 3}", number) for number in range(1200)))
-    await drain(Relay("pricing", database, log))
+    await drain(relay_of("pricing", database, log))
     assert await by_key(log) == {f"k{k}": [n for n in range(1200) if n % 3 == k] for k in range(3)}
     assert await waiting(database) == 0
 
 
-async def test_a_lower_number_that_commits_later_is_not_passed_over(postgresql_url: str, log: EmbeddedLog) -> None:
+async def test_a_lower_number_that_commits_later_is_not_passed_over(
+    postgresql_url: str, log: EmbeddedLog, relay_of: RelayOf
+) -> None:
     """Two interleaved transactions: the one that took its number first commits last."""
     database = Database(postgresql_url)
     async with database.writer.begin() as connection:
         await connection.run_sync(ChassisBase.metadata.create_all)
-    relay = Relay("pricing", database, log)
+    relay = relay_of("pricing", database, log)
     async with database.transaction() as slow:
         enqueue(slow, message("slow", 1))
         await slow.flush()  # its number is taken, and nobody sees the row yet
@@ -129,12 +148,14 @@ async def lame_log(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[La
     await made.close()
 
 
-async def test_a_failing_partition_holds_up_its_own_shard_alone(database: Database, lame_log: LameLog) -> None:
+async def test_a_failing_partition_holds_up_its_own_shard_alone(
+    database: Database, lame_log: LameLog, relay_of: RelayOf
+) -> None:
     keys = {partition_of(f"k{n}", 12): f"k{n}" for n in range(200)}
     assert len(keys) == 12
     lame_log.lame = {keys[0]}
     await put(database, *(message(key, number) for number in range(3) for key in keys.values()))
-    relay = Relay("pricing", database, lame_log)
+    relay = relay_of("pricing", database, lame_log)
     with pytest.raises(AppendFailed):
         await relay.drain_once()
     assert await waiting(database) == 3
@@ -143,10 +164,12 @@ async def test_a_failing_partition_holds_up_its_own_shard_alone(database: Databa
     assert await by_key(lame_log) == {key: [0, 1, 2] for key in keys.values()}
 
 
-async def test_what_was_acknowledged_after_a_gap_is_sent_again(database: Database, lame_log: LameLog) -> None:
+async def test_what_was_acknowledged_after_a_gap_is_sent_again(
+    database: Database, lame_log: LameLog, relay_of: RelayOf
+) -> None:
     lame_log.lost = {b"1"}
     await put(database, *(message("k", number) for number in range(4)))
-    relay = Relay("pricing", database, lame_log)
+    relay = relay_of("pricing", database, lame_log)
     with pytest.raises(AppendFailed):
         await relay.drain_once()
     assert await waiting(database) == 3  # 2 and 3 too: they were taken too early
@@ -164,11 +187,11 @@ async def test_an_event_that_the_log_would_refuse_is_refused_first(database: Dat
 
 
 async def test_the_gauge_counts_beyond_a_batch(
-    database: Database, log: EmbeddedLog, monkeypatch: pytest.MonkeyPatch
+    database: Database, log: EmbeddedLog, relay_of: RelayOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "BATCH", 10)
     await put(database, *(message("k", number) for number in range(25)))
-    relay = Relay("gauge", database, log)
+    relay = relay_of("gauge", database, log)
     seen = []
     for _ in range(4):
         await relay.drain_once()
@@ -177,14 +200,14 @@ async def test_the_gauge_counts_beyond_a_batch(
 
 
 async def test_after_a_failed_send_nothing_later_overtakes(
-    database: Database, tmp_path_factory: pytest.TempPathFactory
+    database: Database, tmp_path_factory: pytest.TempPathFactory, relay_of: RelayOf
 ) -> None:
     flaky = FlakyLog(f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('flaky')}/events.db")
     flaky.failures = [3, 0, 7]
     await flaky.open()
     await flaky.create_topics([Topic(TOPIC)])
     await put(database, *(message("k", number) for number in range(20)))
-    relay = Relay("pricing", database, flaky)
+    relay = relay_of("pricing", database, flaky)
     for left in (17, 17, 10):
         with pytest.raises(AppendFailed):
             await relay.drain_once()
