@@ -19,6 +19,7 @@ from services.db import touch
 from services.errors import Fault, Invalid
 from services.events import current_thread, record
 from services.http import check_version
+from services.ids import uuid7
 
 
 class ServiceUnknown(Invalid): ...
@@ -38,8 +39,15 @@ async def create_offering(session: AsyncSession, body: OfferingCreate) -> Offeri
         )
     values = body.model_dump(mode="json", exclude={"service_id", "external_ids"})
     values["unit_of_measure"] = body.unit_of_measure or service.unit_of_measure
+    offering_id = uuid7()
     offering = Offering(
         **values,
+        id=offering_id,
+        series_id=offering_id,
+        number=1,
+        everyone=False,
+        options=[],
+        bundle=[],
         service_id=service.id,
         service=service,
         state=OfferingState.DRAFT,

@@ -1,0 +1,8 @@
+"""What the catalogue listens to, a module per app."""
+
+from catalog_service.consumers import demand, feedback, pricing
+from services.events import Consumers
+
+consumers = Consumers()
+for heard in (demand.consumers, feedback.consumers, pricing.consumers):
+    consumers.extend(heard)

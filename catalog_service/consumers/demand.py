@@ -1,0 +1,25 @@
+"""What the catalogue keeps of demand's facts: subscriptions."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog_service.tables import KnownSubscription
+from services.events import Consumers, Delivery, EventSeen, project
+
+consumers = Consumers()
+
+
+class SubscriptionSeen(EventSeen):
+    offering_id: UUID
+    business_unit_id: UUID
+    quantity: Decimal
+    state: str
+
+
+@consumers.projection("itaas.demand.subscription.activated.v1", KnownSubscription)
+@consumers.projection("itaas.demand.subscription.ended.v1", KnownSubscription)
+async def know_subscription(session: AsyncSession, event: Delivery[SubscriptionSeen], now: datetime) -> None:
+    await project(session, KnownSubscription, event, event.data.model_dump())

@@ -1,0 +1,79 @@
+"""What the catalogue publishes of services and their revisions."""
+
+from datetime import datetime
+from uuid import UUID
+
+from catalog_service.events.part import SERVICE, ExternalIdData, Part
+from services.events import EventData, event_type
+
+
+class ServiceData(EventData):
+    """The full public state of a service."""
+
+    id: UUID
+    name: str
+    description: str
+    owner_id: str | None
+    state: str
+    unit_of_measure: str
+    external_ids: list[ExternalIdData]
+
+
+_SERVICE_EXAMPLE = {
+    "id": SERVICE,
+    "name": "Virtual servers",
+    "description": "Servers on the university's own virtualisation cluster.",
+    "owner_id": None,
+    "state": "draft",
+    "unit_of_measure": "server",
+    "external_ids": [{"system": "sample", "id": "virtual-servers"}],
+}
+
+
+@event_type("itaas.catalog.service.created.v1", summary="A service entered the portfolio", example=_SERVICE_EXAMPLE)
+class ServiceCreated(ServiceData): ...
+
+
+@event_type(
+    "itaas.catalog.service.changed.v1",
+    summary="A service was described anew or moved to another state",
+    example=_SERVICE_EXAMPLE | {"state": "under_evaluation"},
+)
+class ServiceChanged(ServiceData): ...
+
+
+class RevisionData(Part):
+    number: int
+    summary: str
+    changes: list[str]
+    improvement_ids: list[UUID]
+    demand_ids: list[UUID]
+    published_at: datetime
+
+
+@event_type(
+    "itaas.catalog.service.revision-published.v1",
+    summary="A revision of a service went live",
+    example={
+        "id": SERVICE,
+        "name": "Virtual servers",
+        "owner_id": None,
+        "unit_of_measure": "server",
+        "revision": {
+            "number": 2,
+            "summary": "Servers are ready within a day",
+            "changes": ["Images are built in advance"],
+            "improvement_ids": ["0192f0c1-7b00-7000-8000-000000000003"],
+            "demand_ids": [],
+            "published_at": "2026-11-02T09:00:00Z",
+        },
+    },
+)
+class ServiceRevisionPublished(EventData):
+    """Its subject is the service."""
+
+    id: UUID
+    name: str
+    owner_id: str | None
+    unit_of_measure: str
+    revision: RevisionData

@@ -1,0 +1,51 @@
+"""Named reads of services and their revisions."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog_service.domain.service import ServiceState
+from catalog_service.queries.external_ids import split_external_id
+from catalog_service.tables import Revision, Service, ServiceExternalId
+from services.errors import NotFound
+
+# What those see who only use the catalogue: nothing that is still being designed, everything that has been live.
+SEEN_SERVICES = (ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT, ServiceState.RETIRED)
+
+
+async def the_service(session: AsyncSession, service_id: UUID, *, drafts: bool = True) -> Service:
+    """Raises NotFound; so too, without `drafts`, for one that has never been live."""
+    service = await session.get(Service, service_id)
+    if service is None or not (drafts or service.state in SEEN_SERVICES):
+        raise NotFound(f"no service {service_id}")
+    return service
+
+
+async def the_revision(session: AsyncSession, service_id: UUID, number: int) -> Revision:
+    revision: Revision | None = await session.scalar(
+        select(Revision).where(Revision.service_id == service_id, Revision.number == number)
+    )
+    if revision is None:
+        raise NotFound(f"service {service_id} has no revision {number}")
+    return revision
+
+
+def services(*, state: ServiceState | None, external_id: str | None, drafts: bool) -> Select[Service]:
+    query = select(Service)
+    if state is not None:
+        query = query.where(Service.state == state)
+    if not drafts:
+        query = query.where(Service.state.in_(SEEN_SERVICES))
+    if external_id is not None:
+        system, identifier = split_external_id(external_id)
+        query = query.where(
+            Service.external_ids.any((ServiceExternalId.system == system) & (ServiceExternalId.id == identifier))
+        )
+    return query
+
+
+async def numbered_states(session: AsyncSession, service_id: UUID) -> list[tuple[int, Any]]:
+    rows = await session.execute(select(Revision.number, Revision.state).where(Revision.service_id == service_id))
+    return [(number, state) for number, state in rows]

@@ -1,0 +1,33 @@
+"""The catalogue's tables, a module per room; `known` are copies of what others own."""
+
+from catalog_service.tables.base import Base
+from catalog_service.tables.known import KnownSubscription, ServiceScore, ServiceUnitCost
+from catalog_service.tables.offerings import Offering, OfferingAudience, OfferingExternalId, OfferingRelation
+from catalog_service.tables.portfolio import (
+    Capability,
+    CapabilityExternalId,
+    ServiceCapability,
+    TaxonomyNode,
+    TaxonomyNodeExternalId,
+)
+from catalog_service.tables.services import Revision, Service, ServiceExternalId, ServiceTransition
+
+__all__ = [
+    "Base",
+    "Capability",
+    "CapabilityExternalId",
+    "KnownSubscription",
+    "Offering",
+    "OfferingAudience",
+    "OfferingExternalId",
+    "OfferingRelation",
+    "Revision",
+    "Service",
+    "ServiceCapability",
+    "ServiceExternalId",
+    "ServiceScore",
+    "ServiceTransition",
+    "ServiceUnitCost",
+    "TaxonomyNode",
+    "TaxonomyNodeExternalId",
+]

@@ -1,0 +1,46 @@
+"""The catalogue's copies of what other apps own: scores, unit costs, subscriptions."""
+
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from catalog_service.tables.base import Base
+from services.db import ExactDecimal, Projection
+
+
+class ServiceScore(Projection, Base):
+    """Feedback's score of a service. Its id is made of service and kind: NPS and CSAT are rolled up apart."""
+
+    __tablename__ = "service_score"
+
+    service_id: Mapped[UUID] = mapped_column(index=True)
+    kind: Mapped[str]
+    score: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    n: Mapped[int]
+    low: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    high: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    withheld: Mapped[bool]
+
+
+class ServiceUnitCost(Projection, Base):
+    """Pricing's latest unit cost of a service (id: the service)."""
+
+    __tablename__ = "service_unit_cost"
+
+    period: Mapped[str]
+    unit_cost: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    unit_of_measure: Mapped[str]
+    currency: Mapped[str]
+    allocation_run_id: Mapped[UUID]
+
+
+class KnownSubscription(Projection, Base):
+    """Demand's subscriptions: whom it touches when an offering changes or goes."""
+
+    __tablename__ = "known_subscription"
+
+    offering_id: Mapped[UUID] = mapped_column(index=True)
+    business_unit_id: Mapped[UUID]
+    quantity: Mapped[Decimal] = mapped_column(ExactDecimal)
+    state: Mapped[str]

@@ -1,0 +1,85 @@
+"""Offerings: a service at a given level, who may ask for it, and what it comes with."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from catalog_service.domain.offering import OfferingState
+from catalog_service.tables.base import Base, state_column
+from catalog_service.tables.services import Service
+from services.db import Aggregate, JsonDocument, UtcInstant
+
+
+class OfferingExternalId(Base):
+    __tablename__ = "offering_external_id"
+
+    system: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    offering_id: Mapped[UUID] = mapped_column(ForeignKey("offering.id"), index=True)
+
+
+class OfferingAudience(Base):
+    """One line of an offering's audience: a business unit (it and all below it) or a role."""
+
+    __tablename__ = "offering_audience"
+    __table_args__ = (Index("ix_offering_audience_kind_value", "kind", "value", "offering_id"),)
+
+    offering_id: Mapped[UUID] = mapped_column(ForeignKey("offering.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+
+
+class OfferingRelation(Base):
+    """An offering requires, excludes or upgrades to another one."""
+
+    __tablename__ = "offering_relation"
+
+    offering_id: Mapped[UUID] = mapped_column(ForeignKey("offering.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    other_id: Mapped[UUID] = mapped_column(ForeignKey("offering.id"), primary_key=True, index=True)
+
+
+class Offering(Aggregate, Base):
+    __tablename__ = "offering"
+
+    service_id: Mapped[UUID] = mapped_column(ForeignKey("service.id"), index=True)
+    name: Mapped[str]
+    description: Mapped[str]
+    unit_of_measure: Mapped[str]
+    tier: Mapped[dict[str, Any] | None] = mapped_column(JsonDocument)
+    commitments: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    request_form: Mapped[dict[str, Any] | None] = mapped_column(JsonDocument)
+    fulfilment: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    state: Mapped[OfferingState] = mapped_column(state_column(OfferingState), index=True)
+    taxonomy_node_id: Mapped[UUID | None] = mapped_column(ForeignKey("taxonomy_node.id"), index=True)
+    everyone: Mapped[bool]  # the audience is everybody; `audience` is then empty
+    valid_from: Mapped[datetime | None] = mapped_column(UtcInstant)
+    valid_until: Mapped[datetime | None] = mapped_column(UtcInstant)
+    options: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    bundle: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    # Versions of one offering share a series, and follow each other in it by number.
+    series_id: Mapped[UUID] = mapped_column(index=True)
+    number: Mapped[int]
+    published_at: Mapped[datetime | None] = mapped_column(UtcInstant)
+    retired_at: Mapped[datetime | None] = mapped_column(UtcInstant)
+    service: Mapped[Service] = relationship(lazy="joined", innerjoin=True)
+    external_ids: Mapped[list[OfferingExternalId]] = relationship(
+        lazy="selectin", order_by=[OfferingExternalId.system, OfferingExternalId.id]
+    )
+
+    audience: Mapped[list[OfferingAudience]] = relationship(
+        lazy="selectin", order_by=[OfferingAudience.kind, OfferingAudience.value], cascade="all, delete-orphan"
+    )
+    relations: Mapped[list[OfferingRelation]] = relationship(
+        lazy="selectin",
+        order_by=[OfferingRelation.kind, OfferingRelation.other_id],
+        cascade="all, delete-orphan",
+        foreign_keys=OfferingRelation.offering_id,
+    )
+
+    @property
+    def service_name(self) -> str:
+        return self.service.name
