@@ -6,6 +6,7 @@ from catalog_service import events
 from catalog_service.consumers import consumers
 from catalog_service.routes import offerings, revisions, services
 from catalog_service.tables import Base
+from catalog_service.work import jobs, timers
 from services.application import ServiceDefinition, create_app
 
 definition = ServiceDefinition(
@@ -17,5 +18,7 @@ definition = ServiceDefinition(
     routers=[services.router, revisions.router, offerings.router],
     events=events.PUBLISHED,
     consumers=consumers,
+    jobs=jobs,
+    timers=timers,
 )
 app = create_app(definition)

@@ -1,6 +1,7 @@
 """The catalogue's tables, a module per room; `known` are copies of what others own."""
 
 from catalog_service.tables.base import Base
+from catalog_service.tables.dependencies import DependencyGraph, ServiceDependency
 from catalog_service.tables.known import KnownSubscription, ServiceScore, ServiceUnitCost
 from catalog_service.tables.offerings import Offering, OfferingAudience, OfferingExternalId, OfferingRelation
 from catalog_service.tables.portfolio import (
@@ -10,20 +11,26 @@ from catalog_service.tables.portfolio import (
     TaxonomyNode,
     TaxonomyNodeExternalId,
 )
+from catalog_service.tables.scorecards import Scorecard, ScorecardLevelChange, ScorecardResult
 from catalog_service.tables.services import Revision, Service, ServiceExternalId, ServiceTransition
 
 __all__ = [
     "Base",
     "Capability",
     "CapabilityExternalId",
+    "DependencyGraph",
     "KnownSubscription",
     "Offering",
     "OfferingAudience",
     "OfferingExternalId",
     "OfferingRelation",
     "Revision",
+    "Scorecard",
+    "ScorecardLevelChange",
+    "ScorecardResult",
     "Service",
     "ServiceCapability",
+    "ServiceDependency",
     "ServiceExternalId",
     "ServiceScore",
     "ServiceTransition",
