@@ -6,17 +6,16 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service.domain.offering import OfferingState
+from catalog_service.queries.entitlement import Sight, entitled
 from catalog_service.queries.external_ids import split_external_id
 from catalog_service.tables import Offering, OfferingExternalId
 from services.errors import NotFound
 
-SEEN_OFFERINGS = (OfferingState.PUBLISHED, OfferingState.RETIRED)
 
-
-async def the_offering(session: AsyncSession, offering_id: UUID, *, drafts: bool = True) -> Offering:
-    """Raises NotFound; so too, without `drafts`, for one that has never been live."""
+async def the_offering(session: AsyncSession, offering_id: UUID) -> Offering:
+    """For whoever may see it or not (see `the_offering_for`). Raises NotFound."""
     offering = await session.get(Offering, offering_id)
-    if offering is None or not (drafts or offering.state in SEEN_OFFERINGS):
+    if offering is None:
         raise NotFound(f"no offering {offering_id}")
     return offering
 
@@ -27,10 +26,10 @@ def offerings(
     service_id: UUID | None,
     state: OfferingState | None,
     external_id: str | None,
-    drafts: bool,
+    sight: Sight,
 ) -> Select[Offering]:
-    """Offerings whose name or description has all of `words` in it, whatever their case."""
-    query = select(Offering)
+    """Offerings that `sight` shows, and whose name or description has all of `words` in it, whatever their case."""
+    query = select(Offering).where(entitled(sight))
     for word in (words or "").split():
         query = query.where(
             or_(Offering.name.icontains(word, autoescape=True), Offering.description.icontains(word, autoescape=True))
@@ -39,8 +38,6 @@ def offerings(
         query = query.where(Offering.service_id == service_id)
     if state is not None:
         query = query.where(Offering.state == state)
-    if not drafts:
-        query = query.where(Offering.state.in_(SEEN_OFFERINGS))
     if external_id is not None:
         system, identifier = split_external_id(external_id)
         query = query.where(

@@ -7,18 +7,16 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service.domain.service import ServiceState
+from catalog_service.queries.entitlement import Sight, entitled_service
 from catalog_service.queries.external_ids import split_external_id
 from catalog_service.tables import Revision, Service, ServiceExternalId
 from services.errors import NotFound
 
-# What those see who only use the catalogue: nothing that is still being designed, everything that has been live.
-SEEN_SERVICES = (ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT, ServiceState.RETIRED)
 
-
-async def the_service(session: AsyncSession, service_id: UUID, *, drafts: bool = True) -> Service:
-    """Raises NotFound; so too, without `drafts`, for one that has never been live."""
+async def the_service(session: AsyncSession, service_id: UUID) -> Service:
+    """For whoever may see it or not (see `the_service_for`). Raises NotFound."""
     service = await session.get(Service, service_id)
-    if service is None or not (drafts or service.state in SEEN_SERVICES):
+    if service is None:
         raise NotFound(f"no service {service_id}")
     return service
 
@@ -32,12 +30,10 @@ async def the_revision(session: AsyncSession, service_id: UUID, number: int) -> 
     return revision
 
 
-def services(*, state: ServiceState | None, external_id: str | None, drafts: bool) -> Select[Service]:
-    query = select(Service)
+def services(*, state: ServiceState | None, external_id: str | None, sight: Sight) -> Select[Service]:
+    query = select(Service).where(entitled_service(sight))
     if state is not None:
         query = query.where(Service.state == state)
-    if not drafts:
-        query = query.where(Service.state.in_(SEEN_SERVICES))
     if external_id is not None:
         system, identifier = split_external_id(external_id)
         query = query.where(

@@ -7,7 +7,7 @@ from fastapi import Query, Response
 
 from catalog_service import queries, schemas
 from catalog_service.domain.offering import OfferingState
-from catalog_service.routes import NO_NUL, Designer, ExternalIdFilter, Reader, sees_drafts, sees_figures
+from catalog_service.routes import NO_NUL, Designer, ExternalIdFilter, NarrowedSight, Reader, Sight, sees_figures
 from catalog_service.tables import Offering
 from catalog_service.use_cases import offerings as use_cases
 from services.http import Api, Etag, IfMatch, Now, Page, Paging, ReadSession, RequiredIfMatch, WriteSession, paginate
@@ -29,7 +29,7 @@ async def create_offering(
 async def list_offerings(
     session: ReadSession,
     paging: Paging,
-    principal: Reader,
+    sight: NarrowedSight,
     q: Annotated[
         str | None, Query(max_length=200, pattern=NO_NUL, description="Words that its name or description holds")
     ] = None,
@@ -37,10 +37,8 @@ async def list_offerings(
     state: OfferingState | None = None,
     external_id: ExternalIdFilter = None,
 ) -> Page[schemas.OfferingItem]:
-    """Oldest first, each with what its users say of the service. Consumers and approvers see no drafts."""
-    query = queries.offerings(
-        words=q, service_id=service_id, state=state, external_id=external_id, drafts=sees_drafts(principal)
-    )
+    """Oldest first, each with what its users say of the service. Everyone sees what is for them."""
+    query = queries.offerings(words=q, service_id=service_id, state=state, external_id=external_id, sight=sight)
     page = await paginate(session, query, Offering.id, paging)
     scores = await queries.scores(session, (offering.service_id for offering in page.items))
     items = [schemas.OfferingItem.model_validate(offering) for offering in page.items]
@@ -52,10 +50,10 @@ async def list_offerings(
 
 @router.get("/offerings/{offering_id}", response_model=schemas.OfferingDetail, summary="Read an offering")
 async def read_offering(
-    offering_id: UUID, session: ReadSession, etag: Etag, principal: Reader
+    offering_id: UUID, session: ReadSession, etag: Etag, principal: Reader, sight: Sight
 ) -> schemas.OfferingDetail:
     """With its request form and what its users say; for service owners and finance, how many subscribe."""
-    offering = etag(await queries.the_offering(session, offering_id, drafts=sees_drafts(principal)))
+    offering = etag(await queries.the_offering_for(session, offering_id, sight))
     detail = schemas.OfferingDetail.model_validate(offering)
     if (score := (await queries.scores(session, [offering.service_id])).get(offering.service_id)) is not None:
         detail.score = schemas.ScoreRead.model_validate(score)

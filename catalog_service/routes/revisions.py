@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from catalog_service import queries, schemas
 from catalog_service.domain.revision import RevisionState
-from catalog_service.routes import Designer, Reader, sees_drafts
+from catalog_service.routes import Designer, Sight
 from catalog_service.tables import Revision
 from catalog_service.use_cases import revisions as use_cases
 from services.errors import NotFound
@@ -34,23 +34,21 @@ async def open_revision(
 
 
 @router.get("", response_model=Page[schemas.RevisionRead], summary="List revisions")
-async def list_revisions(service_id: UUID, session: ReadSession, paging: Paging, principal: Reader) -> Page[Any]:
+async def list_revisions(service_id: UUID, session: ReadSession, paging: Paging, sight: Sight) -> Page[Any]:
     """Oldest first."""
-    drafts = sees_drafts(principal)
-    await queries.the_service(session, service_id, drafts=drafts)
+    await queries.the_service_for(session, service_id, sight)
     query = select(Revision).where(Revision.service_id == service_id)
-    if not drafts:
+    if not sight.drafts:
         query = query.where(Revision.state.in_([RevisionState.ACTIVE, RevisionState.ARCHIVED]))
     return await paginate(session, query, Revision.id, paging)
 
 
 @router.get("/{number}", response_model=schemas.RevisionRead, summary="Read a revision")
-async def read_revision(
-    service_id: UUID, number: Number, session: ReadSession, etag: Etag, principal: Reader
-) -> Revision:
+async def read_revision(service_id: UUID, number: Number, session: ReadSession, etag: Etag, sight: Sight) -> Revision:
     """What it changed, and which improvements and demands it came from."""
+    await queries.the_service_for(session, service_id, sight)
     revision = await queries.the_revision(session, service_id, number)
-    if revision.published_at is None and not sees_drafts(principal):
+    if revision.published_at is None and not sight.drafts:
         raise NotFound(f"service {service_id} has no revision {number}")
     return etag(revision)
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from catalog_service import queries, schemas
 from catalog_service.domain.service import ServiceState
-from catalog_service.routes import Designer, ExternalIdFilter, Reader, sees_drafts, sees_figures
+from catalog_service.routes import Designer, ExternalIdFilter, NarrowedSight, Reader, Sight, sees_figures
 from catalog_service.tables import Service, ServiceTransition, ServiceUnitCost
 from catalog_service.use_cases import services as use_cases
 from services.http import Api, Etag, IfMatch, Now, Page, Paging, ReadSession, RequiredIfMatch, WriteSession, paginate
@@ -30,19 +30,21 @@ async def create_service(
 async def list_services(
     session: ReadSession,
     paging: Paging,
-    principal: Reader,
+    sight: NarrowedSight,
     state: Annotated[ServiceState | None, Query(description="Only those in this state")] = None,
     external_id: ExternalIdFilter = None,
 ) -> Page[Any]:
     """Oldest first. Consumers and approvers see those that have been published."""
-    query = queries.services(state=state, external_id=external_id, drafts=sees_drafts(principal))
+    query = queries.services(state=state, external_id=external_id, sight=sight)
     return await paginate(session, query, Service.id, paging)
 
 
 @router.get("/services/{service_id}", response_model=schemas.ServiceDetail, summary="Read a service")
-async def read_service(service_id: UUID, session: ReadSession, etag: Etag, principal: Reader) -> schemas.ServiceDetail:
+async def read_service(
+    service_id: UUID, session: ReadSession, etag: Etag, principal: Reader, sight: Sight
+) -> schemas.ServiceDetail:
     """With its latest unit cost, for service owners and finance."""
-    service = etag(await queries.the_service(session, service_id, drafts=sees_drafts(principal)))
+    service = etag(await queries.the_service_for(session, service_id, sight))
     detail = schemas.ServiceDetail.model_validate(service)
     if sees_figures(principal) and (cost := await session.get(ServiceUnitCost, service_id)) is not None:
         detail.unit_cost = schemas.UnitCostRead.model_validate(cost)

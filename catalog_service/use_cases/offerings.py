@@ -107,6 +107,8 @@ async def publish_offering(
             fulfilment=len(offering.fulfilment),
         ),
     )
+    if not offering.audience:
+        offering.everyone = True  # what is published without an audience is for everybody
     offering.published_at = now
     # The service must not leave while this is being published: its version is checked in the same transaction.
     touch(offering.service)
