@@ -19,6 +19,13 @@ class OfferingState(StrEnum):
     RETIRED = "retired"
 
 
+class AudienceKind(StrEnum):
+    """What a line of an audience names. A business unit stands for all below it as well."""
+
+    BUSINESS_UNIT = "business_unit"
+    ROLE = "role"
+
+
 NEXT: Mapping[OfferingState, frozenset[OfferingState]] = {
     OfferingState.DRAFT: frozenset({OfferingState.PUBLISHED}),
     OfferingState.PUBLISHED: frozenset({OfferingState.RETIRED}),

@@ -1,5 +1,6 @@
 """What the catalogue publishes of offerings."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -7,10 +8,28 @@ from catalog_service.events.part import OFFERING, SERVICE, ExternalIdData, Part
 from services.events import EventData, event_type
 
 
+class AttributeData(Part):
+    """A number is a decimal string."""
+
+    key: str
+    name: str
+    value: bool | str
+    unit: str | None
+    better: str | None
+
+
 class TierData(Part):
     name: str
     rank: int
-    attributes: dict[str, Any]
+    attributes: list[AttributeData]
+
+
+class AudienceData(Part):
+    """Everyone, or those in the business units (and below them) who hold one of the roles; an empty list names all."""
+
+    everyone: bool
+    business_unit_ids: list[UUID]
+    roles: list[str]
 
 
 class CommitmentData(Part):
@@ -40,6 +59,12 @@ class OfferingData(EventData):
     request_form: dict[str, Any]
     fulfilment: list[TaskData]
     state: str
+    taxonomy_node_id: UUID | None
+    audience: AudienceData | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+    series_id: UUID
+    number: int
     external_ids: list[ExternalIdData]
 
 
@@ -49,12 +74,22 @@ _OFFERING_EXAMPLE = {
     "service_name": "Virtual servers",
     "name": "Virtual server, tier 1",
     "description": "A small server for a website, a licence service or a test.",
-    "tier": {"name": "Tier 1", "rank": 1, "attributes": {"vcpu": 1, "ram_gb": 1}},
+    "tier": {
+        "name": "Tier 1",
+        "rank": 1,
+        "attributes": [{"key": "ram", "name": "Memory", "value": "1", "unit": "GB", "better": "higher"}],
+    },
     "unit_of_measure": "server",
     "commitments": [{"kind": "availability", "target": "99.5", "unit": "percent"}],
     "request_form": {"type": "object", "required": ["purpose"], "properties": {"purpose": {"type": "string"}}},
     "fulfilment": [{"key": "build", "name": "Build the server", "depends_on": [], "role": "server-operations"}],
     "state": "published",
+    "taxonomy_node_id": None,
+    "audience": {"everyone": True, "business_unit_ids": [], "roles": []},
+    "valid_from": None,
+    "valid_until": "2027-12-31T23:00:00Z",
+    "series_id": OFFERING,
+    "number": 1,
     "external_ids": [{"system": "sample", "id": "virtual-server-1"}],
 }
 

@@ -1,15 +1,22 @@
 """Request and response bodies of the catalogue, a module per room."""
 
-from catalog_service.schemas.offerings import (
+from catalog_service.schemas.offering_parts import (
+    Audience,
+    AudienceRead,
     Commitment,
     FulfilmentTask,
+    Tier,
+    TierAttribute,
+    TierAttributeRead,
+    TierRead,
+)
+from catalog_service.schemas.offerings import (
     OfferingChange,
     OfferingCreate,
     OfferingDetail,
     OfferingItem,
     OfferingRead,
     ScoreRead,
-    Tier,
 )
 from catalog_service.schemas.parts import Reason
 from catalog_service.schemas.revisions import RevisionChange, RevisionCreate, RevisionRead
@@ -23,6 +30,8 @@ from catalog_service.schemas.services import (
 )
 
 __all__ = [
+    "Audience",
+    "AudienceRead",
     "Commitment",
     "FulfilmentTask",
     "OfferingChange",
@@ -40,6 +49,9 @@ __all__ = [
     "ServiceDetail",
     "ServiceRead",
     "Tier",
+    "TierAttribute",
+    "TierAttributeRead",
+    "TierRead",
     "TransitionRead",
     "UnitCostRead",
 ]

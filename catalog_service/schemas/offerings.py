@@ -1,55 +1,25 @@
 """Bodies of offerings."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 
-from catalog_service.domain.commitment import CommitmentKind
 from catalog_service.domain.offering import OfferingState
-from catalog_service.schemas.parts import LINE, Attribute, ExternalIds, Key, Name, Text, Unit, unchanged
-from services.http import Body, DecimalInput, DecimalString, ExternalId, Read
-
-
-class Tier(Body):
-    """What sets an offering apart from its siblings, as attributes that can be compared."""
-
-    name: Name = Field(examples=["Tier 1"])
-    rank: Annotated[int, Field(strict=True, ge=1, le=1_000, description="Higher is better")]
-    attributes: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")], Attribute],
-        Field(max_length=50, description="Units stand in the names", examples=[{"vcpu": 1, "ram_gb": 1}]),
-    ] = Field(default_factory=dict)
-
-
-class Commitment(Body):
-    kind: CommitmentKind
-    target: DecimalInput = Field(examples=["99.5"])
-    unit: Annotated[
-        str,
-        Field(
-            max_length=40,
-            pattern=LINE,
-            description="percent, minutes, hours, days or hours_per_week",
-            examples=["percent"],
-        ),
-    ]
-
-
-class FulfilmentTask(Body):
-    key: Key
-    name: Name = Field(examples=["Build and harden the server"])
-    depends_on: Annotated[list[Key], Field(max_length=100)] = Field(default_factory=list)
-    role: Name = Field(description="Who does it", examples=["server-operations"])
-
-
-_FORM_EXAMPLE = {"type": "object", "required": ["purpose"], "properties": {"purpose": {"type": "string"}}}
-RequestForm = Annotated[
-    dict[str, Any], Field(description="JSON Schema 2020-12 of what a request must fill in", examples=[_FORM_EXAMPLE])
-]
-Commitments = Annotated[list[Commitment], Field(max_length=20)]
-Fulfilment = Annotated[list[FulfilmentTask], Field(max_length=100)]
+from catalog_service.schemas.offering_parts import (
+    Audience,
+    AudienceRead,
+    Commitment,
+    Commitments,
+    Fulfilment,
+    FulfilmentTask,
+    RequestForm,
+    Tier,
+    TierRead,
+)
+from catalog_service.schemas.parts import ExternalIds, Instant, Name, Text, Unit, unchanged
+from services.http import Body, DecimalString, ExternalId, Read
 
 
 class OfferingCreate(Body):
@@ -63,11 +33,15 @@ class OfferingCreate(Body):
     commitments: Commitments = Field(default_factory=list)
     request_form: RequestForm | None = None
     fulfilment: Fulfilment = Field(default_factory=list)
+    taxonomy_node_id: UUID | None = Field(None, description="Its place in the portfolio")
+    audience: Audience | None = Field(None, description="null: nobody yet")
+    valid_from: Instant | None = Field(None, description="Can be asked for from here on; null: from its publication")
+    valid_until: Instant | None = Field(None, description="Can be asked for until before this; null: no end is known")
     external_ids: ExternalIds = Field(default_factory=list)
 
 
 class OfferingChange(Body):
-    """What is left out stays as it is; tier and request form can be taken back with null."""
+    """What is left out stays as it is; what can be missing in a draft is taken back with null."""
 
     name: Name = unchanged()
     description: Text = unchanged()
@@ -76,6 +50,10 @@ class OfferingChange(Body):
     commitments: Commitments = unchanged()
     request_form: RequestForm | None = None
     fulfilment: Fulfilment = unchanged()
+    taxonomy_node_id: UUID | None = None
+    audience: Audience | None = None
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
 
 
 class ScoreRead(Read):
@@ -94,9 +72,15 @@ class OfferingItem(Read):
     service_id: UUID
     service_name: str
     unit_of_measure: str
-    tier: Tier | None
+    tier: TierRead | None
     commitments: list[Commitment]
     state: OfferingState
+    taxonomy_node_id: UUID | None
+    audience: AudienceRead | None = Field(description="null: nobody yet")
+    valid_from: datetime | None
+    valid_until: datetime | None
+    series_id: UUID = Field(description="Shared by all versions of the offering")
+    number: int = Field(description="Of the version, counted from 1")
     external_ids: list[ExternalId]
     score: ScoreRead | None = Field(default=None, description="What its users say; null until they have said anything")
 

@@ -1,8 +1,9 @@
 """What the catalogue's bodies are made of."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from services.http import Body, ExternalId
 
@@ -18,17 +19,15 @@ Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$", examples=["buil
 ExternalIds = Annotated[list[ExternalId], Field(max_length=20)]
 
 
-def _attribute(value: Any) -> Any:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int) and abs(value) <= 2**53:
-        return value
-    if isinstance(value, str) and len(value) <= 200 and "\0" not in value:
-        return value
-    raise ValueError("must be a string of up to 200 characters, a whole number up to 2^53, or true or false")
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("must say its time zone")
+    if not 1970 <= moment.year <= 2200:
+        raise ValueError("must lie between 1970 and 2200")
+    return moment.astimezone(UTC)
 
 
-Attribute = Annotated[bool | int | str, BeforeValidator(_attribute)]
+Instant = Annotated[datetime, AfterValidator(_utc), Field(examples=["2027-01-01T00:00:00Z"])]
 
 
 def _no_default(schema: dict[str, Any]) -> None:

@@ -1,16 +1,22 @@
 """Offerings: a service at a given level, who may ask for it, and what it comes with."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from catalog_service.domain.offering import OfferingState
+from catalog_service.domain.offering import AudienceKind, OfferingState
 from catalog_service.tables.base import Base, state_column
 from catalog_service.tables.services import Service
 from services.db import Aggregate, JsonDocument, UtcInstant
+
+
+class AudienceShown(NamedTuple):
+    everyone: bool
+    business_unit_ids: list[str]
+    roles: list[str]
 
 
 class OfferingExternalId(Base):
@@ -44,6 +50,7 @@ class OfferingRelation(Base):
 
 class Offering(Aggregate, Base):
     __tablename__ = "offering"
+    __table_args__ = (UniqueConstraint("series_id", "number"),)
 
     service_id: Mapped[UUID] = mapped_column(ForeignKey("service.id"), index=True)
     name: Mapped[str]
@@ -55,7 +62,7 @@ class Offering(Aggregate, Base):
     fulfilment: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
     state: Mapped[OfferingState] = mapped_column(state_column(OfferingState), index=True)
     taxonomy_node_id: Mapped[UUID | None] = mapped_column(ForeignKey("taxonomy_node.id"), index=True)
-    everyone: Mapped[bool]  # the audience is everybody; `audience` is then empty
+    everyone: Mapped[bool]  # the audience is everybody; it then has no lines
     valid_from: Mapped[datetime | None] = mapped_column(UtcInstant)
     valid_until: Mapped[datetime | None] = mapped_column(UtcInstant)
     options: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
@@ -70,7 +77,7 @@ class Offering(Aggregate, Base):
         lazy="selectin", order_by=[OfferingExternalId.system, OfferingExternalId.id]
     )
 
-    audience: Mapped[list[OfferingAudience]] = relationship(
+    audience_lines: Mapped[list[OfferingAudience]] = relationship(
         lazy="selectin", order_by=[OfferingAudience.kind, OfferingAudience.value], cascade="all, delete-orphan"
     )
     relations: Mapped[list[OfferingRelation]] = relationship(
@@ -79,6 +86,14 @@ class Offering(Aggregate, Base):
         cascade="all, delete-orphan",
         foreign_keys=OfferingRelation.offering_id,
     )
+
+    @property
+    def audience(self) -> AudienceShown | None:
+        """The audience as bodies and events have it; None: nobody yet."""
+        if not self.everyone and not self.audience_lines:
+            return None
+        lines = {kind: [line.value for line in self.audience_lines if line.kind == kind] for kind in AudienceKind}
+        return AudienceShown(self.everyone, lines[AudienceKind.BUSINESS_UNIT], lines[AudienceKind.ROLE])
 
     @property
     def service_name(self) -> str:

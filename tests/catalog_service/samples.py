@@ -33,6 +33,16 @@ OFFERING: dict[str, Any] = {
     "external_ids": [{"system": "sample", "id": "virtual-server-1"}],
 }
 
+# The map that OFFERING gives, as it is answered.
+TIER_READ: dict[str, Any] = {
+    "name": "Tier 1",
+    "rank": 1,
+    "attributes": [
+        {"key": key, "name": key, "value": value, "unit": None, "better": None}
+        for key, value in {"vcpu": "1", "ram_gb": "1", "burst": False, "disk": "sas"}.items()
+    ],
+}
+
 
 async def created(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> dict[str, Any]:
     response = await client.post(path, json=body)

@@ -7,7 +7,16 @@ import httpx
 import pytest
 
 from services.testing import ServiceHarness
-from tests.catalog_service.samples import FORM, OFFERING, SERVICE, created, done, published_offering, published_service
+from tests.catalog_service.samples import (
+    FORM,
+    OFFERING,
+    SERVICE,
+    TIER_READ,
+    created,
+    done,
+    published_offering,
+    published_service,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +26,7 @@ async def test_an_offering_is_drafted_published_and_retired(catalog: ServiceHarn
     draft = await created(owner, "/v1/offerings", OFFERING | {"service_id": service["id"]})
     assert (draft["state"], draft["unit_of_measure"], draft["service_name"]) == ("draft", "server", "Virtual servers")
     assert draft["commitments"] == OFFERING["commitments"]
-    assert draft["tier"] == OFFERING["tier"]
+    assert draft["tier"] == TIER_READ
     published = await done(owner, f"/v1/offerings/{draft['id']}/publish")
     assert published["state"] == "published"
     again = await owner.post(f"/v1/offerings/{draft['id']}/publish")
@@ -28,6 +37,13 @@ async def test_an_offering_is_drafted_published_and_retired(catalog: ServiceHarn
     assert (first.type, second.type) == ("itaas.catalog.offering.published.v1", "itaas.catalog.offering.retired.v1")
     assert first.data == {
         **OFFERING,
+        "tier": TIER_READ,
+        "taxonomy_node_id": None,
+        "audience": None,
+        "valid_from": None,
+        "valid_until": None,
+        "series_id": draft["id"],
+        "number": 1,
         "id": draft["id"],
         "service_id": service["id"],
         "service_name": "Virtual servers",
