@@ -105,6 +105,16 @@ class SubscriptionData(EventData):
     requested_by: str
 
 
+class LeadTimeData(EventData):
+    """Of the orders fulfilled after `since`: percentiles by nearest rank, in days, so each is one order's own time."""
+
+    offering_id: UUID
+    p50_days: DecimalString
+    p85_days: DecimalString
+    n: int
+    since: datetime
+
+
 _UNIT_EXAMPLE: dict[str, Any] = {
     "id": _UNIT,
     "name": "Research and Analytics",
@@ -289,6 +299,20 @@ class SubscriptionActivated(SubscriptionData): ...
 class SubscriptionEnded(SubscriptionData): ...
 
 
+@event_type(
+    "itaas.demand.lead-time.updated.v1",
+    summary="An order of an offering was fulfilled: what its orders of the last 365 days took (subject: the offering)",
+    example={
+        "offering_id": _OFFERING,
+        "p50_days": "2.500000",
+        "p85_days": "4.125000",
+        "n": 17,
+        "since": "2025-11-05T21:00:00Z",
+    },
+)
+class LeadTimeUpdated(LeadTimeData): ...
+
+
 PUBLISHED: list[type[EventData]] = [
     BusinessUnitCreated,
     BusinessUnitChanged,
@@ -303,6 +327,7 @@ PUBLISHED: list[type[EventData]] = [
     OrderOpened,
     OrderFulfilled,
     OrderCancelled,
+    LeadTimeUpdated,
     SubscriptionActivated,
     SubscriptionEnded,
 ]

@@ -1,14 +1,17 @@
 """Named reads of more than one clause."""
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from demand_service.domain.agreement import Quote, quote_in_force
 from demand_service.domain.funnel import DemandState, Step
+from demand_service.domain.lead_time import rank
 from demand_service.tables import (
     ApprovalPolicy,
     BusinessUnit,
@@ -114,6 +117,21 @@ async def hold_demand_of_order(session: AsyncSession, order_id: UUID) -> None:
     """Lock the demand that the order delivers until the transaction ends."""
     query = select(Demand).join(FulfilmentOrder, FulfilmentOrder.demand_id == Demand.id)
     await session.execute(query.where(FulfilmentOrder.id == order_id).with_for_update(of=Demand))
+
+
+async def lead_times_of(
+    session: AsyncSession, offering_id: UUID, *, since: datetime, percents: tuple[int, ...]
+) -> tuple[int, list[Decimal]]:
+    """How many orders of the offering were fulfilled after `since`, and the nearest-rank percentiles of their days."""
+    fulfilled = select(FulfilmentOrder.lead_time_days).where(
+        FulfilmentOrder.offering_id == offering_id,
+        FulfilmentOrder.fulfilled_at > since,
+        FulfilmentOrder.lead_time_days.is_not(None),
+    )
+    n = await session.scalar(select(func.count()).select_from(fulfilled.subquery())) or 0
+    in_order = fulfilled.order_by(FulfilmentOrder.lead_time_days).limit(1)
+    found = [await session.scalar(in_order.offset(rank(percent, n) - 1)) for percent in percents] if n else []
+    return n, [days for days in found if days is not None]
 
 
 def orders(units: Units, *, demand_id: UUID | None, business_unit_id: UUID | None) -> Select[Any]:

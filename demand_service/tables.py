@@ -3,6 +3,7 @@
 business_unit ─┬─ business_unit_external_id         demand ─┬─ demand_transition
                └─ goal                                      ├─ fulfilment_order ── fulfilment_task
                                                             └─ subscription (of an order)
+lead_time (of an offering)
 approval_policy                                     known_offering (catalogue), known_quote (pricing)
 """
 
@@ -12,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Enum, ForeignKey, Text, UniqueConstraint
+from sqlalchemy import Enum, ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from demand_service.domain.agreement import Proposal, Quote, QuoteState
@@ -155,6 +156,7 @@ class FulfilmentOrder(Aggregate, Base):
     """One per demand, which the unique column holds against two events that arrive at once."""
 
     __tablename__ = "fulfilment_order"
+    __table_args__ = (Index("ix_fulfilment_order_offering_id_fulfilled_at", "offering_id", "fulfilled_at"),)
 
     demand_id: Mapped[UUID] = mapped_column(ForeignKey("demand.id"), unique=True)
     business_unit_id: Mapped[UUID] = mapped_column(ForeignKey("business_unit.id"), index=True)
@@ -184,6 +186,21 @@ class FulfilmentTask(Base):
     state: Mapped[TaskState] = mapped_column(words(TaskState))
     completed_at: Mapped[datetime | None] = mapped_column(UtcInstant)
     completed_by: Mapped[str | None]
+
+
+class LeadTime(Aggregate, Base):
+    """What an offering's orders took lately (id: the offering); reckoned anew whenever one of them is fulfilled."""
+
+    __tablename__ = "lead_time"
+
+    p50_days: Mapped[Decimal] = mapped_column(ExactDecimal)
+    p85_days: Mapped[Decimal] = mapped_column(ExactDecimal)
+    n: Mapped[int]
+    since: Mapped[datetime] = mapped_column(UtcInstant)
+
+    @property
+    def offering_id(self) -> UUID:
+        return self.id
 
 
 class Subscription(Aggregate, Base):

@@ -1,4 +1,4 @@
-"""Lead time: from the opening of an order to its fulfilment."""
+"""Lead time: from the opening of an order to its fulfilment; and what an offering's lead times came to lately."""
 
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -10,6 +10,7 @@ from services.errors import Invalid
 PLACES = Decimal("0.000001")
 MICROSECONDS_PER_DAY = Decimal(86_400_000_000)
 _CONTEXT = Context(prec=60)
+WINDOW = timedelta(days=365)  # orders that were fulfilled longer ago say little of how long the next one takes
 
 
 class EndsBeforeItBegins(Invalid): ...
@@ -25,3 +26,16 @@ def lead_time_days(opened_at: datetime, fulfilled_at: datetime) -> Decimal:
     microseconds = (fulfilled_at - opened_at) // timedelta(microseconds=1)
     days = _CONTEXT.divide(Decimal(microseconds), MICROSECONDS_PER_DAY)
     return days.quantize(PLACES, rounding=ROUND_HALF_EVEN, context=_CONTEXT)
+
+
+def since(now: datetime) -> datetime:
+    """From when on a fulfilled order counts; the window is half-open: (since, now]."""
+    return now - WINDOW
+
+
+def rank(percent: int, n: int) -> int:
+    """The nearest rank of a percentile, 1 to n: the smallest value that `percent` % of n values do not exceed.
+
+    ⌈percent × n ÷ 100⌉ in whole numbers (NIST/SEMATECH e-Handbook, 7.2.6.2); percent 1 to 100, n from 1.
+    """
+    return -(-percent * n // 100)

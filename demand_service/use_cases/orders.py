@@ -13,6 +13,7 @@ from demand_service.domain.order import OrderPlan, OrderState, Task, TaskState
 from demand_service.domain.subscription import SubscriptionState
 from demand_service.events import OrderCancelled, OrderFulfilled, OrderOpened, SubscriptionActivated
 from demand_service.tables import Demand, FulfilmentOrder, FulfilmentTask, KnownOffering, Subscription
+from demand_service.use_cases.lead_times import update_lead_time
 from demand_service.use_cases.proposals import template_of
 from demand_service.use_cases.steps import Asked, take
 from services.db import touch
@@ -152,6 +153,7 @@ async def _fulfil(session: AsyncSession, order: FulfilmentOrder, *, person_id: s
     order.fulfilled_at = max(now, order.opened_at)
     order.lead_time_days = lead_time_days(order.opened_at, order.fulfilled_at)
     record(session, order, OrderFulfilled)
+    await update_lead_time(session, order.offering_id, thread=order.correlation_id, now=order.fulfilled_at)
     subscription = Subscription(
         order_id=order.id,
         demand_id=order.demand_id,

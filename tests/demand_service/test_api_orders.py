@@ -46,6 +46,7 @@ async def test_a_fulfilled_order_becomes_a_subscription_of_the_same_thread(world
         "demand.approved",
         "order.opened",
         "order.fulfilled",
+        "lead-time.updated",
         "subscription.activated",
         "demand.fulfilled",
     ]
