@@ -11,6 +11,7 @@ from catalog_service.tables.portfolio import (
     TaxonomyNode,
     TaxonomyNodeExternalId,
 )
+from catalog_service.tables.prices import KnownPrice, KnownPriceChange, PlannedUnitCost
 from catalog_service.tables.scorecards import Scorecard, ScorecardLevelChange, ScorecardResult
 from catalog_service.tables.services import Revision, Service, ServiceExternalId, ServiceTransition
 
@@ -19,11 +20,14 @@ __all__ = [
     "Capability",
     "CapabilityExternalId",
     "DependencyGraph",
+    "KnownPrice",
+    "KnownPriceChange",
     "KnownSubscription",
     "Offering",
     "OfferingAudience",
     "OfferingExternalId",
     "OfferingRelation",
+    "PlannedUnitCost",
     "Revision",
     "Scorecard",
     "ScorecardLevelChange",

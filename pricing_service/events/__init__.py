@@ -17,6 +17,7 @@ from pricing_service.events.prices import (
     PriceChangeData,
     PriceWithdrawn,
     RecoveryDrifted,
+    UnitCostPlanned,
     UnitCostPublished,
 )
 from pricing_service.events.quotes import (
@@ -72,6 +73,7 @@ __all__ = [
     "StatementLineData",
     "StatementPosted",
     "StatementSettled",
+    "UnitCostPlanned",
     "UnitCostPublished",
     "UsageRejectedTold",
 ]

@@ -39,6 +39,41 @@ class UnitCostPublished(EventData):
 
 
 @event_type(
+    "itaas.pricing.unit-cost.planned.v1",
+    summary="A unit of a service got a planned rate for a period, or another one",
+    example={
+        "service_plan_id": PLAN,
+        "service_id": SERVICE,
+        "period": "2026-11",
+        "starts_at": "2026-11-01T00:00:00Z",
+        "ends_at": "2026-12-01T00:00:00Z",
+        "fiscal_year": 2026,
+        "planned_cost": usd("5000"),
+        "planned_volume": "240",
+        "practical_capacity": "250",
+        "unit_of_measure": "server",
+        "planned_rate": "20",
+        "currency": "USD",
+    },
+)
+class UnitCostPlanned(EventData):
+    """Of one period: a year's plan is told period by period. The subject is the service plan, a row of each period."""
+
+    service_plan_id: UUID
+    service_id: UUID
+    period: str
+    starts_at: datetime = Field(description="The period's first instant")
+    ends_at: datetime = Field(description="The first instant after it")
+    fiscal_year: int | None = Field(description="Of the year's plan that it is a part of")
+    planned_cost: MoneyModel
+    planned_volume: DecimalString
+    practical_capacity: DecimalString
+    unit_of_measure: str | None = Field(description="null until the catalogue has told of the service")
+    planned_rate: DecimalString = Field(description="planned cost ÷ practical capacity, to ten decimals, half-even")
+    currency: str
+
+
+@event_type(
     "itaas.pricing.price.changed.v1",
     summary="An offering got a new price plan version",
     example={
@@ -152,4 +187,11 @@ class RecoveryDrifted(EventData):
     currency: str
 
 
-PUBLISHED: list[type[EventData]] = [UnitCostPublished, PriceChanged, PriceAnnounced, PriceWithdrawn, RecoveryDrifted]
+PUBLISHED: list[type[EventData]] = [
+    UnitCostPublished,
+    UnitCostPlanned,
+    PriceChanged,
+    PriceAnnounced,
+    PriceWithdrawn,
+    RecoveryDrifted,
+]

@@ -10,11 +10,13 @@ from pricing_service import queries
 from pricing_service.domain.costing import subscribed_volumes
 from pricing_service.domain.periods import Period
 from pricing_service.domain.planned_rate import Planned, Variance, phased, variance
+from pricing_service.events import UnitCostPlanned
 from pricing_service.schemas import service_plans as bodies
-from pricing_service.tables import ServiceCost, ServicePlan
+from pricing_service.tables import KnownService, ServiceCost, ServicePlan
 from pricing_service.use_cases.periods import require_open
 from pricing_service.use_cases.subscribed import subscribed_in
 from services.errors import Conflict, Fault, NotFound
+from services.events import current_thread, record
 from services.http import MoneyModel, check_version, plain
 from services.money import exact_total
 
@@ -31,7 +33,7 @@ class PlanCurrencyDiffers(Conflict): ...
 async def set_plan(
     session: AsyncSession, body: bodies.ServicePlanPut, *, if_match: frozenset[int] | None
 ) -> list[ServicePlan]:
-    """Set or replace the plan of a period or a year.
+    """Set or replace the plan of a period or a year, and tell of each period whose plan is another one now.
 
     Raises PeriodClosed, PeriodUnreadable, NoCapacity, VersionIsStale.
     """
@@ -68,14 +70,36 @@ async def _set(
     }
     stored = await _plan(session, body.service_id, period.name)
     if stored is None:
-        stored = ServicePlan(version=1, service_id=body.service_id, period=period.name, **values)
+        stored = ServicePlan(service_id=body.service_id, period=period.name, **values)
         session.add(stored)
-        return stored
-    check_version(stored, if_match)
-    for name, value in values.items():
-        if getattr(stored, name) != value:
+    else:
+        check_version(stored, if_match)
+        changes = {name: value for name, value in values.items() if getattr(stored, name) != value}
+        if not changes:
+            return stored
+        for name, value in changes.items():
             setattr(stored, name, value)
+    await _tell(session, stored, period)
     return stored
+
+
+async def _tell(session: AsyncSession, plan: ServicePlan, period: Period) -> None:
+    service = await session.get(KnownService, plan.service_id)
+    planned = UnitCostPlanned(
+        service_plan_id=plan.id,
+        service_id=plan.service_id,
+        period=plan.period,
+        starts_at=period.start,
+        ends_at=period.end,
+        fiscal_year=plan.fiscal_year,
+        planned_cost=MoneyModel(amount=plan.planned_cost, currency=plan.currency),
+        planned_volume=plan.planned_volume,
+        practical_capacity=plan.practical_capacity,
+        unit_of_measure=None if service is None else service.unit_of_measure,
+        planned_rate=plan.planned_rate,
+        currency=plan.currency,
+    )
+    record(session, plan, planned, thread=current_thread())
 
 
 async def _plan(session: AsyncSession, service_id: UUID, period: str) -> ServicePlan | None:

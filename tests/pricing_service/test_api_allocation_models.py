@@ -419,6 +419,48 @@ async def test_planned_rates_and_variances(service: ServiceHarness, finance: htt
     assert [plan["currency"] for plan in listed] == ["EUR"]
 
 
+async def test_a_planned_rate_is_told_period_by_period(service: ServiceHarness, finance: httpx.AsyncClient) -> None:
+    company = await Company(service).known(finance)
+    plan = {
+        "service_id": str(company.vm),
+        "fiscal_year": 2026,
+        "planned_cost": {"amount": "9600", "currency": "USD"},
+        "planned_volume": "60",
+        "practical_capacity": "96",
+    }
+
+    async def planned(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        answer = await finance.put("/v1/service-plans", json=body, headers={"If-Match": "*"})
+        assert answer.status_code == 200, answer.text
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    plans = await planned(plan)
+    assert await planned(plan) == plans  # the same again is no news
+    event = "itaas.pricing.unit-cost.planned.v1"
+    told = {e.subject: e for e in await service.published(event)}
+    assert len(told) == 12
+    october = next(one for one in plans if one["period"] == "2026-10")
+    assert told[october["id"]].data == {
+        "service_plan_id": october["id"],
+        "service_id": str(company.vm),
+        "period": "2026-10",
+        "starts_at": "2026-10-01T00:00:00Z",
+        "ends_at": "2026-11-01T00:00:00Z",
+        "fiscal_year": 2026,
+        "planned_cost": {"amount": "800", "currency": "USD"},
+        "planned_volume": "5",
+        "practical_capacity": "8",
+        "unit_of_measure": "piece",
+        "planned_rate": "100.0000000000",
+        "currency": "USD",
+    }
+    (changed,) = await planned({**plan, "fiscal_year": None, "period": "2026-10", "practical_capacity": "48"})
+    again = [e for e in await service.published(event) if e.subject == october["id"]]
+    assert [(e.sequence, e.data["planned_rate"]) for e in again] == [(1, "100.0000000000"), (2, "200.0000000000")]
+    assert changed["id"] == october["id"]
+
+
 async def test_entries_that_are_no_files_are_inputs_too(service: ServiceHarness, finance: httpx.AsyncClient) -> None:
     company = await Company(service).known(finance)
     await saved(finance, company.model())
