@@ -68,6 +68,7 @@ async def _set(
         "planned_rate": planned.rate,
         "meter": body.meter,
     }
+    service = await session.get(KnownService, body.service_id)
     stored = await _plan(session, body.service_id, period.name)
     if stored is None:
         stored = ServicePlan(service_id=body.service_id, period=period.name, **values)
@@ -79,13 +80,12 @@ async def _set(
             return stored
         for name, value in changes.items():
             setattr(stored, name, value)
-    await _tell(session, stored, period)
+    record(session, stored, _planned(stored, period, service), thread=current_thread())
     return stored
 
 
-async def _tell(session: AsyncSession, plan: ServicePlan, period: Period) -> None:
-    service = await session.get(KnownService, plan.service_id)
-    planned = UnitCostPlanned(
+def _planned(plan: ServicePlan, period: Period, service: KnownService | None) -> UnitCostPlanned:
+    return UnitCostPlanned(
         service_plan_id=plan.id,
         service_id=plan.service_id,
         period=plan.period,
@@ -99,7 +99,6 @@ async def _tell(session: AsyncSession, plan: ServicePlan, period: Period) -> Non
         planned_rate=plan.planned_rate,
         currency=plan.currency,
     )
-    record(session, plan, planned, thread=current_thread())
 
 
 async def _plan(session: AsyncSession, service_id: UUID, period: str) -> ServicePlan | None:
