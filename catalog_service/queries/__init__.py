@@ -14,9 +14,9 @@ from catalog_service.queries.entitlement import (
 )
 from catalog_service.queries.external_ids import ExternalIdNotReadable, split_external_id, taken_external_id
 from catalog_service.queries.known import active_subscriptions, scores
-from catalog_service.queries.offerings import SEEN_OFFERINGS, offerings, published_offerings, the_offering
+from catalog_service.queries.offerings import offerings, published_offerings, the_offering
 from catalog_service.queries.prices import planned_unit_cost, price_plans, prices_of, prices_to_come, unit_path
-from catalog_service.queries.services import SEEN_SERVICES, numbered_states, services, the_revision, the_service
+from catalog_service.queries.services import numbered_states, services, the_revision, the_service
 
 __all__ = [
     "SEEN_OFFERINGS",
