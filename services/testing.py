@@ -1,6 +1,8 @@
 """What the tests of every service stand on: the real app over real SQLite and the real embedded log."""
 
 import asyncio
+import base64
+import json
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -27,6 +29,13 @@ from services.settings import Settings, load_settings
 from services.work.jobs import FINISHED
 
 _MIGRATED: dict[Path, bytes] = {}
+
+
+class ServiceClient(httpx.AsyncClient):
+    """A client of one running service; knows whose token it sends, and the service that it talks to."""
+
+    person_id: str
+    service: "ServiceHarness"
 
 
 class ServiceHarness:
@@ -73,14 +82,17 @@ class ServiceHarness:
         business_units: Sequence[UUID] = (),
         person: str | None = None,
         headers: dict[str, str] | None = None,
-    ) -> httpx.AsyncClient:
+    ) -> ServiceClient:
         """A client with a token of `roles`; requests go straight into the app."""
         token = self.token(roles, business_units, person)
-        return httpx.AsyncClient(
+        client = ServiceClient(
             transport=httpx.ASGITransport(app=self.app, raise_app_exceptions=False),
             base_url="http://service",
             headers={"Authorization": f"Bearer {token}"} | (headers or {}),
         )
+        client.person_id = _claim(token, "person_id")
+        client.service = self
+        return client
 
     async def deliver(
         self,
@@ -174,6 +186,12 @@ async def _migrated(definition: ServiceDefinition) -> bytes:
             await database.close()
             _MIGRATED[definition.migrations] = file.read_bytes()
     return _MIGRATED[definition.migrations]
+
+
+def _claim(token: str, name: str) -> str:
+    payload = token.split(".")[1]
+    claim: str = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))[name]
+    return claim
 
 
 def _when(envelope: Envelope) -> tuple[datetime, str]:

@@ -8,12 +8,16 @@ import pytest
 
 from services.testing import ServiceHarness
 from tests.catalog_service.samples import (
+    EVERYONE,
     FORM,
     OFFERING,
     SERVICE,
     TIER_READ,
+    costed,
     created,
     done,
+    priced,
+    publishable_offering,
     published_offering,
     published_service,
 )
@@ -23,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_an_offering_is_drafted_published_and_retired(catalog: ServiceHarness, owner: httpx.AsyncClient) -> None:
     service = await published_service(owner)
-    draft = await created(owner, "/v1/offerings", OFFERING | {"service_id": service["id"]})
+    draft = await publishable_offering(owner, service["id"])
     assert (draft["state"], draft["unit_of_measure"], draft["service_name"]) == ("draft", "server", "Virtual servers")
     assert draft["commitments"] == OFFERING["commitments"]
     assert draft["tier"] == TIER_READ
@@ -39,7 +43,7 @@ async def test_an_offering_is_drafted_published_and_retired(catalog: ServiceHarn
         **OFFERING,
         "tier": TIER_READ,
         "taxonomy_node_id": None,
-        "audience": None,
+        "audience": EVERYONE,
         "valid_from": None,
         "valid_until": None,
         "series_id": draft["id"],
@@ -76,7 +80,7 @@ async def test_a_draft_is_changed_until_it_is_published(owner: httpx.AsyncClient
     draft = await created(owner, "/v1/offerings", {"service_id": service["id"], "name": "Small"})
     path = f"/v1/offerings/{draft['id']}"
     assert (await owner.patch(path, json={"name": "x"})).status_code == 428
-    whole = {name: value for name, value in OFFERING.items() if name != "external_ids"}
+    whole = {name: value for name, value in OFFERING.items() if name != "external_ids"} | {"audience": EVERYONE}
     changed = await owner.patch(path, json=whole, headers={"If-Match": '"1"'})
     assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
     back = await owner.patch(path, json={"tier": None}, headers={"If-Match": '"2"'})
@@ -84,6 +88,8 @@ async def test_a_draft_is_changed_until_it_is_published(owner: httpx.AsyncClient
     await owner.patch(path, json={"tier": OFFERING["tier"]}, headers={"If-Match": '"3"'})
     bad = await owner.patch(path, json={"commitments": None}, headers={"If-Match": '"4"'})
     assert bad.status_code == 422
+    await priced(owner, draft["id"])
+    await costed(owner, service["id"])
     await done(owner, f"{path}/publish")
     frozen = await owner.patch(path, json={"name": "x"}, headers={"If-Match": '"5"'})
     assert (frozen.status_code, frozen.json()["type"]) == (409, "urn:itaas:problem:offering-immutable")
@@ -182,7 +188,7 @@ async def test_consumers_see_no_drafts_and_change_nothing(
     owner: httpx.AsyncClient, consumer: httpx.AsyncClient
 ) -> None:
     service = await published_service(owner)
-    draft = await created(owner, "/v1/offerings", OFFERING | {"service_id": service["id"]})
+    draft = await publishable_offering(owner, service["id"])
     assert (await consumer.get(f"/v1/offerings/{draft['id']}")).status_code == 404
     assert (await consumer.post(f"/v1/offerings/{draft['id']}/publish")).status_code == 403
     await done(owner, f"/v1/offerings/{draft['id']}/publish")

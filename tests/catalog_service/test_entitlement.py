@@ -85,7 +85,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
                         everyone=everyone,
                         valid_from=valid_from,
                         valid_until=valid_until,
-                        audience=[OfferingAudience(kind=kind, value=value) for kind, value in lines],
+                        audience_lines=[OfferingAudience(kind=kind, value=value) for kind, value in lines],
                     )
                 )
         yield made
@@ -159,7 +159,7 @@ async def test_what_is_not_for_the_caller_is_not_there(catalog: ServiceHarness, 
         assert row is not None
         with context.entered(context.WorkContext("thread", "cause", "request")):
             row.everyone = False
-            row.audience = [OfferingAudience(kind="business_unit", value=str(science))]
+            row.audience_lines = [OfferingAudience(kind="business_unit", value=str(science))]
             await session.flush()
     for unit, status, services in ((science, 200, 2), (arts, 404, 1)):
         client = catalog.client(["consumer"], [unit])
