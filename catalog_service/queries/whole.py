@@ -1,0 +1,41 @@
+"""The whole catalogue, in the order of ids and a portion at a time: memory holds no more than that."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+PORTION = 200
+
+
+async def all_rows(session: AsyncSession, table: Any) -> AsyncIterator[list[Any]]:
+    """All rows of `table` by id; those of a portion are forgotten when the next one is asked for."""
+    last: UUID | None = None
+    while True:
+        query = select(table).order_by(table.id).limit(PORTION)
+        if last is not None:
+            query = query.where(table.id > last)
+        rows = list(await session.scalars(query))
+        if not rows:
+            return
+        last = rows[-1].id
+        yield rows
+        session.expunge_all()
+
+
+async def by_service(session: AsyncSession, table: Any, order: Any, low: UUID, high: UUID) -> AsyncIterator[list[Any]]:
+    """The rows of `table` whose services are from `low` to `high`, by service and `order`, a portion at a time."""
+    last: tuple[Any, Any] | None = None
+    while True:
+        query = select(table).where(table.service_id >= low, table.service_id <= high)
+        if last is not None:
+            query = query.where(tuple_(table.service_id, order) > tuple_(*last))
+        rows = list(await session.scalars(query.order_by(table.service_id, order).limit(PORTION)))
+        if not rows:
+            return
+        last = (rows[-1].service_id, getattr(rows[-1], order.key))
+        yield rows
+        for row in rows:
+            session.expunge(row)

@@ -1,0 +1,314 @@
+"""The second pass of an import: every entry is checked by the rules of the API and compared with what is there.
+
+Nothing is written to the database: what would change is kept on disk for the third pass, in the order in which it
+can be written. Every fault is noted with its line; with a single one, there is no third pass.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog_service.documents import Entry, line_of
+from catalog_service.domain import interchange
+from catalog_service.domain.interchange import KEY_SYSTEM
+from catalog_service.domain.revision import OPEN as OPEN_REVISIONS
+from catalog_service.domain.revision import RevisionState
+from catalog_service.domain.service import ServiceState
+from catalog_service.schemas.interchange import ALL, PAST, Section, in_order
+from catalog_service.tables import Revision
+from catalog_service.use_cases.import_names import TABLES, Names
+from catalog_service.use_cases.import_reading import Reading, Spool, entry_of
+from catalog_service.use_cases.import_rules import Actor, changeable, check_body, refuse_states, require_ownership
+from services.errors import Refusal
+
+KEPT_CHANGES = 1_000
+KEPT_DIFFERENCES = 100  # of one thing
+LIVE = frozenset({ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT, ServiceState.RETIRED})
+
+
+@dataclass(slots=True)
+class Plan:
+    """What an import would do."""
+
+    spools: dict[str, Spool] = field(default_factory=lambda: {name: Spool() for name in ALL})
+    counts: dict[str, dict[str, int]] = field(
+        default_factory=lambda: {name: {"created": 0, "updated": 0, "unchanged": 0} for name in ALL}
+    )
+    diff: list[dict[str, Any]] = field(default_factory=list)
+
+    def close(self) -> None:
+        for spool in self.spools.values():
+            spool.close()
+
+    def total(self, what: str) -> int:
+        return sum(counts[what] for counts in self.counts.values())
+
+
+@dataclass(slots=True)
+class _Life:
+    """A service of the file, at the end of the import: its state, and the states of its revisions by number."""
+
+    line: int
+    pointer: str
+    state: ServiceState
+    owner_id: str | None  # before the import
+    revisions: dict[int, RevisionState] = field(default_factory=dict)
+
+
+class Checks:
+    """The second pass over one reading."""
+
+    def __init__(self, reading: Reading, names: Names, actor: Actor) -> None:
+        self.plan = Plan()
+        self._reading = reading
+        self._names = names
+        self._actor = actor
+        self._lives: dict[UUID, _Life] = {}
+        self._parents: dict[str, dict[UUID, UUID | None]] = {"taxonomy": {}, "capabilities": {}}
+        self._versions: set[tuple[UUID, int]] = set()
+
+    async def run(self, session: AsyncSession) -> AsyncIterator[int]:
+        """Check all entries; yields how many have been."""
+        for name in self._parents:
+            table = TABLES[name][0]
+            self._parents[name] = {
+                node: parent for node, parent in await session.execute(select(table.id, table.parent_id))
+            }
+        done = 0
+        for section in ALL.values():
+            for records in self._reading.spools[section.name].batches():
+                entries = [entry_of(record) for record in records]
+                await self._names.look_up(session, _references(section, entries))
+                rows = await self._rows(session, section, entries)
+                await asyncio.to_thread(self._check, section, entries, rows)
+                session.expunge_all()
+                done += len(entries)
+                yield done
+        self._check_trees()
+        self._check_lives()
+
+    async def _rows(self, session: AsyncSession, section: Section, entries: Sequence[Entry]) -> dict[Any, Any]:
+        """What the catalogue has of `entries` already, by their id; revisions by service and number."""
+        if section.name == "revisions":
+            services = {self._service_of(entry) for entry in entries}
+            rows = await session.scalars(select(Revision).where(Revision.service_id.in_(services)))
+            found = {(row.service_id, row.number): row for row in rows}
+            for (service_id, number), row in found.items():
+                if (life := self._lives.get(service_id)) is not None:
+                    life.revisions.setdefault(number, row.state)
+            return found
+        places = self._reading.places[section.name]
+        ids = [places[entry.number].id for entry in entries if places[entry.number].known]
+        table = TABLES[section.name][0]
+        return {row.id: row for row in await session.scalars(select(table).where(table.id.in_(ids)))}
+
+    def _service_of(self, entry: Entry) -> UUID:
+        assert entry.within is not None
+        service_id = self._reading.places["services"][entry.within].id
+        assert service_id is not None
+        return service_id
+
+    def _check(self, section: Section, entries: Sequence[Entry], rows: dict[Any, Any]) -> None:
+        for entry in entries:
+            place = self._reading.places[section.name][entry.number]
+            value = dict(entry.value)
+            self._put_ids(section, entry, value)
+            if section.parent is not None:
+                value[section.parent] = str(self._service_of(entry))
+            try:
+                body = section.body.model_validate(value)
+            except ValidationError as error:
+                for fault in error.errors(include_url=False):
+                    message = str(fault["msg"]).removeprefix("Value error, ")
+                    self._note(entry, [part for part in fault["loc"] if part != "[key]"], message)
+                continue
+            if section.name == "revisions":
+                row = rows.get((self._service_of(entry), body.number))  # type: ignore[attr-defined]
+            else:
+                row = rows.get(place.id)
+            self._compare(section, entry, body, row)
+
+    def _put_ids(self, section: Section, entry: Entry, value: dict[str, Any]) -> None:
+        for path, target in section.references.items():
+            for holder, key, where in list(places_of(value, path)):
+                text = holder[key]
+                if not isinstance(text, str):
+                    continue
+                found = self._names.resolve(target, text)
+                if found is not None:
+                    replace(value, where, str(found))
+                elif entry.origin:
+                    self._reading.skipped["unknown references"] = self._reading.skipped.get("unknown references", 0) + 1
+                    replace(value, where, None)
+                else:
+                    self._note(entry, where, f"there is no {ALL[target].singular} known as {text[:200]!r}")
+
+    def _compare(self, section: Section, entry: Entry, body: BaseModel, row: Any) -> None:
+        new = in_order(body.model_dump(mode="json", include=set(section.fields)))
+        named = [{"system": KEY_SYSTEM, "id": body.key}] if getattr(body, "key", None) else []  # type: ignore[attr-defined]
+        given = body.model_fields_set & set(section.fields)
+        if new.get("unit_of_measure", "") is None:
+            given.discard("unit_of_measure")  # the service's own
+        old = None if row is None else section.shown(row)
+        if old is not None:
+            if entry.origin:
+                given.discard("state")
+            new = old | {name: new[name] for name in given if name not in PAST}
+        if "external_ids" in new:
+            both = [*new["external_ids"], *named, *(old or {}).get("external_ids", ())]
+            new["external_ids"] = list({(each["system"], each["id"]): each for each in both}.values())
+            in_order(new)
+        place = self._reading.places[section.name][entry.number]
+        thing_id = place.id if section.name != "revisions" else row.id if row is not None else None
+        changes = [] if old is None else interchange.differences(old, new)
+        try:
+            steps = self._judge(section, entry, body, row, new, {change.pointer.split("/")[1] for change in changes})
+        except Refusal as refusal:
+            for fault in refusal.faults or ():
+                self._note(entry, _path(fault.pointer), fault.message)
+            if not refusal.faults:
+                self._note(entry, [], refusal.detail)
+            return
+        what = "created" if old is None else "updated" if changes else "unchanged"
+        self.plan.counts[section.name][what] += 1
+        if what == "unchanged":
+            return
+        if len(self.plan.diff) < KEPT_CHANGES:
+            self.plan.diff.append(_shown_change(section, entry, thing_id, what, new, changes))
+        record = {
+            "id": None if thing_id is None else str(thing_id),
+            "version": None if row is None else row.version,
+            "within": None if section.within is None else str(self._service_of(entry)),
+            "fields": {name: new[name] for name in new if old is None or old[name] != new[name]},
+            "steps": steps,
+            "past": body.model_dump(mode="json", include=set(PAST & body.model_fields_set)),
+        }
+        self.plan.spools[section.name].add(record)
+
+    def _judge(
+        self, section: Section, entry: Entry, body: BaseModel, row: Any, new: dict[str, Any], changed: set[str]
+    ) -> list[str]:
+        """The states that it passes through. Raises refusals, as the API would."""
+        service_id = self._service_of(entry) if section.within else None
+        life = None if service_id is None else self._lives.get(service_id)
+        if life is not None and (row is None or changed):
+            require_ownership(life.owner_id, self._actor)
+        if row is not None:
+            changeable(section.name, row, changed, self._actor)
+            if section.parent is not None and getattr(row, section.parent) != service_id:
+                self._note(entry, [], "belongs to another service, and stays with it")
+        check_body(section.name, body, row, new, None if life is None else life.state, self._actor)
+        steps = refuse_states(section.name, row, new.get("state"), self._actor)
+        if section.name == "services":
+            thing_id = self._reading.places["services"][entry.number].id
+            assert thing_id is not None
+            owner_id = new["owner_id"] if row is None else row.owner_id
+            self._lives[thing_id] = _Life(entry.lines[0], entry.pointer, ServiceState(new["state"]), owner_id)
+        elif section.name == "revisions" and life is not None:
+            life.revisions[new["number"]] = RevisionState(new["state"])
+        elif section.name in self._parents:
+            thing_id = self._reading.places[section.name][entry.number].id
+            assert thing_id is not None
+            self._parents[section.name][thing_id] = None if new["parent_id"] is None else UUID(new["parent_id"])
+        elif section.name == "offerings":
+            self._number(entry, new)
+        return steps
+
+    def _number(self, entry: Entry, new: dict[str, Any]) -> None:
+        if new["series_id"] is not None:
+            version = (UUID(new["series_id"]), new["number"])
+            if version in self._versions:
+                self._note(entry, ["number"], f"version {new['number']} of this series is in the file twice")
+            self._versions.add(version)
+
+    def _check_trees(self) -> None:
+        for name, parents in self._parents.items():
+            _, stuck = interchange.parents_first(parents)
+            circle = set(stuck)
+            for place in self._reading.places[name].values():
+                if place.id in circle:
+                    self._reading.faults.add(place.line, f"{place.pointer}/parent_id", "is below itself")
+
+    def _check_lives(self) -> None:
+        """Together the revisions of a service must make sense, and agree with its state."""
+        for life in self._lives.values():
+            active = [number for number, state in life.revisions.items() if state is RevisionState.ACTIVE]
+            open_ = [number for number, state in life.revisions.items() if state in OPEN_REVISIONS]
+            if len(active) > 1:
+                self._reading.faults.add(life.line, life.pointer, f"revisions {active} would all be active")
+            if len(open_) > 1:
+                self._reading.faults.add(life.line, life.pointer, f"revisions {open_} would all be open")
+            if life.state in LIVE and not active:
+                self._reading.faults.add(life.line, f"{life.pointer}/state", f"{life.state} without an active revision")
+            if life.state not in LIVE and active:
+                message = f"{life.state} with an active revision: it would be published"
+                self._reading.faults.add(life.line, f"{life.pointer}/state", message)
+
+    def _note(self, entry: Entry, path: Sequence[str | int], message: str) -> None:
+        if entry.origin:
+            self._reading.faults.add(
+                entry.lines[0], entry.pointer, f"{'/'.join(map(str, path))}: {message}".lstrip(": ")
+            )
+            return
+        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+        self._reading.faults.add(line_of(entry, path), entry.pointer + pointer, message)
+
+
+def _references(section: Section, entries: Sequence[Entry]) -> Iterator[tuple[str, str]]:
+    for path, target in section.references.items():
+        for entry in entries:
+            for holder, key, _ in places_of(entry.value, path):
+                if isinstance(holder[key], str):
+                    yield target, holder[key]
+
+
+def places_of(value: Any, path: Sequence[str]) -> Iterator[tuple[Any, Any, list[str | int]]]:
+    """Where `path` leads: the holder, the key in it, and the way there; `*` leads to all items of a list."""
+    part, rest = path[0], path[1:]
+    keys: list[Any] = []
+    if part == "*" and isinstance(value, list):
+        keys = list(range(len(value)))
+    elif isinstance(value, dict) and part in value:
+        keys = [part]
+    for key in keys:
+        if not rest:
+            yield value, key, [key]
+            continue
+        for holder, last, where in places_of(value[key], rest):
+            yield holder, last, [key, *where]
+
+
+def replace(value: Any, where: Sequence[str | int], new: Any) -> None:
+    """Put `new` at `where`, in copies of what leads there: the entry itself keeps what the file says."""
+    for part in where[:-1]:
+        value[part] = list(value[part]) if isinstance(value[part], list) else dict(value[part])
+        value = value[part]
+    value[where[-1]] = new
+
+
+def _path(pointer: str) -> list[str | int]:
+    parts = pointer.split("/")[1:]
+    return [int(part) if part.isdigit() else part.replace("~1", "/").replace("~0", "~") for part in parts]
+
+
+def _shown_change(
+    section: Section, entry: Entry, thing_id: UUID | None, what: str, new: dict[str, Any], changes: Sequence[Any]
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "change": what,
+        "kind": section.singular,
+        "id": None if thing_id is None else str(thing_id),
+        "name": new.get("name") or f"revision {new.get('number')}",
+        "pointer": entry.pointer,
+        "line": entry.lines[0],
+        "differences": [change._asdict() for change in changes[:KEPT_DIFFERENCES]],
+    }
+    if len(changes) > KEPT_DIFFERENCES:
+        shown["more_differences"] = len(changes) - KEPT_DIFFERENCES
+    return shown

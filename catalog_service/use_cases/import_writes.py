@@ -1,0 +1,268 @@
+"""The third pass of an import: what the second one planned is written, in one transaction.
+
+Things are written in portions and forgotten again, so that memory stays flat. What the plan was made from must still
+be so: every thing that changes has the version that it had, and what is referred to is still there; else the whole
+import is refused (CatalogueChanged) and nothing of it stays. Events are those that the API would record.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Enum, Uuid, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog_service.domain.interchange import parents_first
+from catalog_service.domain.offering import OfferingState
+from catalog_service.domain.revision import RevisionState
+from catalog_service.domain.service import ServiceState
+from catalog_service.events import (
+    OfferingPublished,
+    OfferingRetired,
+    RevisionData,
+    ServiceChanged,
+    ServiceCreated,
+    ServiceRevisionPublished,
+)
+from catalog_service.schemas import OfferingChange
+from catalog_service.schemas.interchange import OfferingEntry
+from catalog_service.tables import Offering, Revision, Service
+from catalog_service.use_cases.import_checks import Plan
+from catalog_service.use_cases.import_names import TABLES, Names
+from catalog_service.use_cases.offerings import columns_of
+from catalog_service.use_cases.services import note_transition
+from services.db import touch
+from services.db.types import UtcInstant
+from services.errors import Conflict
+from services.events import current_thread, record
+from services.ids import uuid7
+
+REASON = "imported"
+_PORTION = 400
+
+
+class CatalogueChanged(Conflict): ...
+
+
+class Writes:
+    """One import's writes."""
+
+    def __init__(self, session: AsyncSession, plan: Plan, names: Names, *, now: datetime) -> None:
+        self._session = session
+        self._plan = plan
+        self._names = names
+        self._now = now
+
+    async def run(self) -> None:
+        await self._require_references()
+        for section in ("taxonomy", "capabilities"):
+            records = [each for batch in self._plan.spools[section].batches() for each in batch]
+            for batch in _portions(_parents_first(records)):
+                await self._write_nodes(section, batch)
+        for records in self._plan.spools["services"].batches():
+            await self._write_services(records)
+        for records in self._plan.spools["revisions"].batches():
+            await self._write_revisions(records)
+        for records in self._plan.spools["offerings"].batches():
+            await self._write_offerings(records)
+
+    async def _require_references(self) -> None:
+        wanted: dict[str, set[UUID]] = {}
+        for section, found in self._names.elsewhere:
+            wanted.setdefault(section, set()).add(found)
+        for section, ids in wanted.items():
+            table = TABLES[section][0]
+            for batch in _portions(sorted(ids)):
+                there = set(await self._session.scalars(select(table.id).where(table.id.in_(batch))))
+                if missing := [one for one in batch if one not in there]:
+                    raise CatalogueChanged(f"{missing[0]} was deleted while the file was checked")
+
+    async def _loaded(self, table: Any, records: Sequence[Mapping[str, Any]]) -> dict[UUID, Any]:
+        """The rows of `records` that were there; each must be as it was when it was compared."""
+        versions = {UUID(each["id"]): each["version"] for each in records if each["version"] is not None}
+        if not versions:
+            return {}
+        rows = {row.id: row for row in await self._session.scalars(select(table).where(table.id.in_(list(versions))))}
+        for thing_id, version in versions.items():
+            if thing_id not in rows or rows[thing_id].version != version:
+                raise CatalogueChanged(f"{table.__tablename__} {thing_id} was changed while the file was checked")
+        return rows
+
+    async def _done(self) -> None:
+        await self._session.flush()
+        self._session.expunge_all()
+
+    async def _write_nodes(self, section: str, records: Sequence[Mapping[str, Any]]) -> None:
+        table, external, _ = TABLES[section]
+        rows = await self._loaded(table, records)
+        for each in records:
+            fields = dict(each["fields"])
+            names = fields.pop("external_ids", None)
+            row = rows.get(UUID(each["id"]))
+            if row is None:
+                row = table(id=UUID(each["id"]), **_columns(table, fields), external_ids=[])
+                self._session.add(row)
+            else:
+                _assign(row, fields)
+            _name(row, external, names)
+            touch(row)
+        await self._done()
+
+    async def _write_services(self, records: Sequence[Mapping[str, Any]]) -> None:
+        table, external, _ = TABLES["services"]
+        rows = await self._loaded(table, records)
+        for each in records:
+            fields = dict(each["fields"])
+            names, state = fields.pop("external_ids", None), fields.pop("state", None)
+            row = rows.get(UUID(each["id"]))
+            if row is None:
+                row = Service(
+                    id=UUID(each["id"]),
+                    **_columns(table, fields),
+                    state=ServiceState(state),
+                    active_revision=None,
+                    external_ids=[],
+                )
+                self._session.add(row)
+                _name(row, external, names)
+                note_transition(self._session, row, None, reason=REASON, now=self._now)
+                record(self._session, row, ServiceCreated)
+                continue
+            _assign(row, fields)
+            _name(row, external, names)
+            for step in each["steps"]:
+                before, row.state = row.state, ServiceState(step)
+                note_transition(self._session, row, before, reason=REASON, now=self._now)
+            record(self._session, row, ServiceChanged, thread=current_thread())
+        await self._done()
+
+    async def _write_revisions(self, records: Sequence[Mapping[str, Any]]) -> None:
+        rows = await self._loaded(Revision, records)
+        ids = {UUID(each["within"]) for each in records}
+        services = {row.id: row for row in await self._session.scalars(select(Service).where(Service.id.in_(ids)))}
+        went_live: list[tuple[Service, Revision]] = []
+        for each in records:
+            service = services[UUID(each["within"])]
+            fields, past = dict(each["fields"]), _columns(Revision, each["past"])
+            row = rows.get(UUID(each["id"])) if each["id"] else None
+            before = None if row is None else row.state
+            if row is None:
+                empty = {"published_at": None, "archived_at": None}
+                row = Revision(id=uuid7(), service_id=service.id, **(empty | _columns(Revision, fields) | past))
+                self._session.add(row)
+            else:
+                _assign(row, fields)
+            if row.state in (RevisionState.ACTIVE, RevisionState.ARCHIVED):
+                row.published_at = row.published_at or past.get("published_at") or self._now
+            if row.state is RevisionState.ARCHIVED:
+                row.archived_at = row.archived_at or past.get("archived_at") or self._now
+            touch(row)
+            touch(service)
+            if row.state is RevisionState.ACTIVE and before is not RevisionState.ACTIVE:
+                service.active_revision = row.number
+                went_live.append((service, row))
+        for service, revision in went_live:
+            event = ServiceRevisionPublished(
+                id=service.id,
+                name=service.name,
+                owner_id=service.owner_id,
+                unit_of_measure=service.unit_of_measure,
+                revision=RevisionData.model_validate(revision),
+            )
+            record(self._session, service, event, thread=current_thread())
+        await self._done()
+
+    async def _write_offerings(self, records: Sequence[Mapping[str, Any]]) -> None:
+        _, external, _ = TABLES["offerings"]
+        rows = await self._loaded(Offering, records)
+        ids = {UUID(each["within"]) for each in records}
+        services = {row.id: row for row in await self._session.scalars(select(Service).where(Service.id.in_(ids)))}
+        for each in records:
+            fields = dict(each["fields"])
+            names, state = fields.pop("external_ids", None), fields.pop("state", None)
+            row = rows.get(UUID(each["id"]))
+            is_new = row is None
+            if row is None:
+                row = self._new_offering(each, fields, services[UUID(each["within"])])
+                self._session.add(row)
+            else:
+                for name, value in columns_of(OfferingChange.model_validate(fields)).items():
+                    setattr(row, name, value)
+            _name(row, external, names)
+            steps = ([state] if state != OfferingState.DRAFT else []) if is_new else each["steps"]
+            self._move(row, steps, _columns(Offering, each["past"]))
+        await self._done()
+
+    def _new_offering(self, planned: Mapping[str, Any], fields: Mapping[str, Any], service: Service) -> Offering:
+        body = OfferingEntry.model_validate({**fields, "service_id": str(service.id)})
+        values: dict[str, Any] = {"options": [], "bundle": [], "relations": []} | columns_of(body)
+        values["unit_of_measure"] = body.unit_of_measure or service.unit_of_measure
+        offering_id = UUID(planned["id"])
+        return Offering(
+            **values,
+            id=offering_id,
+            series_id=body.series_id or offering_id,
+            number=body.number,
+            service_id=service.id,
+            service=service,
+            state=OfferingState.DRAFT,
+            external_ids=[],
+        )
+
+    def _move(self, row: Offering, steps: Sequence[str], past: Mapping[str, Any]) -> None:
+        """Through `steps`, each with its event; a new thing that has retired was published before that."""
+        touch(row)
+        for step in steps:
+            row.state = OfferingState(step)
+            row.published_at = row.published_at or past.get("published_at") or self._now
+            if row.state is OfferingState.RETIRED:
+                row.retired_at = past.get("retired_at") or self._now
+            published = row.state is OfferingState.PUBLISHED
+            record(self._session, row, OfferingPublished if published else OfferingRetired, thread=current_thread())
+
+
+def _columns(table: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values as the columns of `table` take them."""
+    return {name: _stored(table.__table__.c[name].type, value) for name, value in fields.items()}
+
+
+def _assign(row: Any, fields: Mapping[str, Any]) -> None:
+    for name, value in _columns(type(row), fields).items():
+        setattr(row, name, value)
+
+
+def _stored(kind: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(kind, UtcInstant):
+        return datetime.fromisoformat(value)
+    if isinstance(kind, Uuid):
+        return UUID(value)
+    if isinstance(kind, Enum) and kind.enum_class is not None:
+        return kind.enum_class(value)
+    return value
+
+
+def _name(row: Any, table: Any, names: Sequence[Mapping[str, str]] | None) -> None:
+    """External ids are added; none is taken away."""
+    there = {(each.system, each.id) for each in row.external_ids}
+    for each in names or ():
+        if (each["system"], each["id"]) not in there:
+            row.external_ids.append(table(**each))
+
+
+def _parents_first(records: list[Any]) -> list[Any]:
+    """New nodes after their new parents; the foreign key is checked row by row."""
+    by_id = {UUID(each["id"]): each for each in records}
+    parents = {
+        thing_id: UUID(each["fields"]["parent_id"]) if each["fields"].get("parent_id") else None
+        for thing_id, each in by_id.items()
+    }
+    placed, _ = parents_first(parents)
+    return [by_id[thing_id] for thing_id in placed]
+
+
+def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), _PORTION):
+        yield items[start : start + _PORTION]
