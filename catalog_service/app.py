@@ -4,7 +4,7 @@ from pathlib import Path
 
 from catalog_service import events
 from catalog_service.consumers import consumers
-from catalog_service.routes import bulk, offerings, revisions, services
+from catalog_service.routes import bulk, dependencies, impact, offerings, revisions, services
 from catalog_service.tables import Base
 from catalog_service.work import jobs, timers
 from services.application import ServiceDefinition, create_app
@@ -15,7 +15,15 @@ definition = ServiceDefinition(
     description="The services that IT provides, their revisions, and the offerings that business units can ask for.",
     base=Base,
     migrations=Path(__file__).parent / "migrations",
-    routers=[services.router, revisions.router, offerings.router, bulk.router, bulk.uploads],
+    routers=[
+        services.router,
+        revisions.router,
+        offerings.router,
+        dependencies.router,
+        impact.router,
+        bulk.router,
+        bulk.uploads,
+    ],
     events=events.PUBLISHED,
     consumers=consumers,
     jobs=jobs,

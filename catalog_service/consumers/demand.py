@@ -19,7 +19,7 @@ class SubscriptionSeen(EventSeen):
     state: str
 
 
-@consumers.projection("itaas.demand.subscription.activated.v1", KnownSubscription)
-@consumers.projection("itaas.demand.subscription.ended.v1", KnownSubscription)
+# Each of them carries the whole subscription: whatever has happened to it, this is how it stands now.
+@consumers.projection("itaas.demand.subscription.*", KnownSubscription)
 async def know_subscription(session: AsyncSession, event: Delivery[SubscriptionSeen], now: datetime) -> None:
     await project(session, KnownSubscription, event, event.data.model_dump())

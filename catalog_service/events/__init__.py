@@ -1,16 +1,26 @@
 """What the catalogue publishes, a module per room."""
 
+from catalog_service.events.dependencies import DependencyData, ServiceDependenciesChanged
 from catalog_service.events.offerings import OfferingPublished, OfferingRetired
-from catalog_service.events.services import RevisionData, ServiceChanged, ServiceCreated, ServiceRevisionPublished
+from catalog_service.events.services import (
+    RevisionData,
+    ServiceChanged,
+    ServiceCreated,
+    ServiceData,
+    ServiceRevisionPublished,
+)
 from services.events import EventData
 
 __all__ = [
     "PUBLISHED",
+    "DependencyData",
     "OfferingPublished",
     "OfferingRetired",
     "RevisionData",
     "ServiceChanged",
     "ServiceCreated",
+    "ServiceData",
+    "ServiceDependenciesChanged",
     "ServiceRevisionPublished",
 ]
 
@@ -18,6 +28,7 @@ PUBLISHED: list[type[EventData]] = [
     ServiceCreated,
     ServiceChanged,
     ServiceRevisionPublished,
+    ServiceDependenciesChanged,
     OfferingPublished,
     OfferingRetired,
 ]

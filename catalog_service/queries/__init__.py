@@ -1,5 +1,6 @@
 """Named reads of the catalogue, a module per room."""
 
+from catalog_service.queries.dependencies import hard_dependents, links, live_hard_dependents, names_and_states
 from catalog_service.queries.entitlement import (
     SEEN_OFFERINGS,
     SEEN_SERVICES,
@@ -13,27 +14,57 @@ from catalog_service.queries.entitlement import (
     the_service_for,
 )
 from catalog_service.queries.external_ids import ExternalIdNotReadable, split_external_id, taken_external_id
+from catalog_service.queries.impact import (
+    ACTIVE,
+    SUSPENDED,
+    Brief,
+    Holding,
+    brief_offerings,
+    bundles_with,
+    held_of_hard_dependents,
+    held_of_services,
+    holdings,
+    offerings_of,
+    relations_to,
+    unit_names,
+    who_needs,
+)
 from catalog_service.queries.known import active_subscriptions, scores
 from catalog_service.queries.offerings import offerings, published_offerings, the_offering
 from catalog_service.queries.prices import planned_unit_cost, price_plans, prices_of, prices_to_come, unit_path
 from catalog_service.queries.services import numbered_states, services, the_revision, the_service
 
 __all__ = [
+    "ACTIVE",
     "SEEN_OFFERINGS",
     "SEEN_SERVICES",
+    "SUSPENDED",
+    "Brief",
     "BusinessUnitNotYours",
     "ExternalIdNotReadable",
+    "Holding",
     "Sight",
     "active_subscriptions",
+    "brief_offerings",
+    "bundles_with",
     "entitled",
     "entitled_service",
+    "hard_dependents",
+    "held_of_hard_dependents",
+    "held_of_services",
+    "holdings",
+    "links",
+    "live_hard_dependents",
+    "names_and_states",
     "numbered_states",
     "offerings",
+    "offerings_of",
     "planned_unit_cost",
     "price_plans",
     "prices_of",
     "prices_to_come",
     "published_offerings",
+    "relations_to",
     "scores",
     "sees_drafts",
     "services",
@@ -45,5 +76,7 @@ __all__ = [
     "the_revision",
     "the_service",
     "the_service_for",
+    "unit_names",
     "unit_path",
+    "who_needs",
 ]

@@ -101,16 +101,26 @@ async def cancel_service(
 )
 async def announce_retirement(
     service_id: UUID,
-    body: schemas.Reason,
+    body: schemas.RetirementAnnouncement,
     session: WriteSession,
     now: Now,
     etag: Etag,
     if_match: IfMatch,
     principal: Designer,
 ) -> Service:
-    """From published to pending_retirement: it takes no more revisions and no new offerings."""
+    """From published to pending_retirement: no more revisions and offerings. 409 names whom it touches."""
     to = ServiceState.PENDING_RETIREMENT
-    return etag(await use_cases.move_service(session, service_id, to, reason=body.reason, if_match=if_match, now=now))
+    return etag(
+        await use_cases.move_service(
+            session,
+            service_id,
+            to,
+            reason=body.reason,
+            if_match=if_match,
+            now=now,
+            acknowledge_impact=body.acknowledge_impact,
+        )
+    )
 
 
 @router.post("/services/{service_id}/retire", response_model=schemas.ServiceRead, summary="Retire a service")
@@ -123,7 +133,7 @@ async def retire_service(
     if_match: IfMatch,
     principal: Designer,
 ) -> Service:
-    """From pending_retirement to retired. 409 while any of its offerings is still published."""
+    """From pending_retirement to retired. 409 while it is offered, held or required."""
     to = ServiceState.RETIRED
     return etag(await use_cases.move_service(session, service_id, to, reason=body.reason, if_match=if_match, now=now))
 

@@ -6,11 +6,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service import queries
+from catalog_service.domain import impact
 from catalog_service.domain import service as domain
 from catalog_service.domain.service import ServiceState
 from catalog_service.events import ServiceChanged, ServiceCreated
 from catalog_service.schemas import ServiceChange, ServiceCreate
 from catalog_service.tables import Service, ServiceExternalId, ServiceTransition
+from catalog_service.use_cases.dependencies import hold_graph
 from services import context
 from services.errors import Conflict, Fault
 from services.events import current_thread, record
@@ -65,6 +67,7 @@ async def move_service(
     reason: str,
     if_match: frozenset[int] | None,
     now: datetime,
+    acknowledge_impact: bool = False,
 ) -> Service:
     """To under_evaluation, cancelled, pending_retirement or retired; publishing a revision is what publishes."""
     service = await queries.the_service(session, service_id)
@@ -76,6 +79,11 @@ async def move_service(
         )
     else:
         service.state = domain.move(before, to)
+    if to is ServiceState.PENDING_RETIREMENT:
+        impact.require_acknowledged(*await queries.who_needs(session, service_id), acknowledged=acknowledge_impact)
+    if to is ServiceState.RETIRED:
+        await hold_graph(session)  # nobody may come to require it meanwhile
+        impact.require_unneeded(*await queries.who_needs(session, service_id))
     note_transition(session, service, before, reason=reason, now=now)
     record(session, service, ServiceChanged, thread=current_thread())
     return service
