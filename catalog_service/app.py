@@ -4,7 +4,16 @@ from pathlib import Path
 
 from catalog_service import events
 from catalog_service.consumers import consumers
-from catalog_service.routes import bulk, dependencies, impact, offerings, revisions, services
+from catalog_service.routes import (
+    bulk,
+    campaign_results,
+    campaigns,
+    dependencies,
+    impact,
+    offerings,
+    revisions,
+    services,
+)
 from catalog_service.tables import Base
 from catalog_service.work import jobs, timers
 from services.application import ServiceDefinition, create_app
@@ -16,6 +25,8 @@ definition = ServiceDefinition(
     base=Base,
     migrations=Path(__file__).parent / "migrations",
     routers=[
+        campaign_results.router,
+        campaigns.router,
         services.router,
         revisions.router,
         offerings.router,

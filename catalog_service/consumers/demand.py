@@ -17,6 +17,8 @@ class SubscriptionSeen(EventSeen):
     business_unit_id: UUID
     quantity: Decimal
     state: str
+    demand_id: UUID | None = None
+    activated_at: datetime | None = None
 
 
 # Each of them carries the whole subscription: whatever has happened to it, this is how it stands now.

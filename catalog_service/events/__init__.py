@@ -1,5 +1,6 @@
 """What the catalogue publishes, a module per room."""
 
+from catalog_service.events.campaigns import CampaignChanged, CampaignData, CampaignEnded, CampaignSeen, CampaignStarted
 from catalog_service.events.dependencies import DependencyData, ServiceDependenciesChanged
 from catalog_service.events.offerings import OfferingPublished, OfferingRetired
 from catalog_service.events.services import (
@@ -13,6 +14,11 @@ from services.events import EventData
 
 __all__ = [
     "PUBLISHED",
+    "CampaignChanged",
+    "CampaignData",
+    "CampaignEnded",
+    "CampaignSeen",
+    "CampaignStarted",
     "DependencyData",
     "OfferingPublished",
     "OfferingRetired",
@@ -31,4 +37,8 @@ PUBLISHED: list[type[EventData]] = [
     ServiceDependenciesChanged,
     OfferingPublished,
     OfferingRetired,
+    CampaignStarted,
+    CampaignChanged,
+    CampaignEnded,
+    CampaignSeen,
 ]

@@ -1,5 +1,18 @@
 """Named reads of the catalogue, a module per room."""
 
+from catalog_service.queries.campaign_results import outcomes
+from catalog_service.queries.campaigns import (
+    addressed_count,
+    addressed_ids,
+    campaigns,
+    campaigns_for,
+    frozen_audience,
+    names_of,
+    offerings_in_order,
+    selection_of,
+    the_campaign,
+    unknown_capabilities,
+)
 from catalog_service.queries.dependencies import hard_dependents, links, live_hard_dependents, names_and_states
 from catalog_service.queries.entitlement import (
     SEEN_OFFERINGS,
@@ -45,10 +58,15 @@ __all__ = [
     "Holding",
     "Sight",
     "active_subscriptions",
+    "addressed_count",
+    "addressed_ids",
     "brief_offerings",
     "bundles_with",
+    "campaigns",
+    "campaigns_for",
     "entitled",
     "entitled_service",
+    "frozen_audience",
     "hard_dependents",
     "held_of_hard_dependents",
     "held_of_services",
@@ -56,9 +74,12 @@ __all__ = [
     "links",
     "live_hard_dependents",
     "names_and_states",
+    "names_of",
     "numbered_states",
     "offerings",
+    "offerings_in_order",
     "offerings_of",
+    "outcomes",
     "planned_unit_cost",
     "price_plans",
     "prices_of",
@@ -67,10 +88,12 @@ __all__ = [
     "relations_to",
     "scores",
     "sees_drafts",
+    "selection_of",
     "services",
     "sight_of",
     "split_external_id",
     "taken_external_id",
+    "the_campaign",
     "the_offering",
     "the_offering_for",
     "the_revision",
@@ -78,5 +101,6 @@ __all__ = [
     "the_service_for",
     "unit_names",
     "unit_path",
+    "unknown_capabilities",
     "who_needs",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog_service.tables import OfferingExternalId, ServiceExternalId
+from catalog_service.tables import CampaignExternalId, OfferingExternalId, ServiceExternalId
 from services.errors import Fault, Invalid
 
 
@@ -23,7 +23,7 @@ def split_external_id(text: str) -> tuple[str, str]:
 
 async def taken_external_id(
     session: AsyncSession,
-    table: type[ServiceExternalId] | type[OfferingExternalId],
+    table: type[ServiceExternalId] | type[OfferingExternalId] | type[CampaignExternalId],
     wanted: Iterable[tuple[str, str]],
 ) -> tuple[str, str] | None:
     """The first of `wanted` (system, id) that something in `table` holds already."""

@@ -1,6 +1,17 @@
 """The catalogue's tables, a module per room; `known` are copies of what others own."""
 
 from catalog_service.tables.base import Base
+from catalog_service.tables.campaigns import (
+    Campaign,
+    CampaignExternalId,
+    CampaignOffering,
+    CampaignRole,
+    CampaignTransition,
+    CampaignUnit,
+    CampaignView,
+    KnownUnitProfile,
+    RaisedDemand,
+)
 from catalog_service.tables.dependencies import DependencyGraph, ServiceDependency
 from catalog_service.tables.known import KnownSubscription, ServiceScore, ServiceUnitCost
 from catalog_service.tables.offerings import Offering, OfferingAudience, OfferingExternalId, OfferingRelation
@@ -17,17 +28,26 @@ from catalog_service.tables.services import Revision, Service, ServiceExternalId
 
 __all__ = [
     "Base",
+    "Campaign",
+    "CampaignExternalId",
+    "CampaignOffering",
+    "CampaignRole",
+    "CampaignTransition",
+    "CampaignUnit",
+    "CampaignView",
     "Capability",
     "CapabilityExternalId",
     "DependencyGraph",
     "KnownPrice",
     "KnownPriceChange",
     "KnownSubscription",
+    "KnownUnitProfile",
     "Offering",
     "OfferingAudience",
     "OfferingExternalId",
     "OfferingRelation",
     "PlannedUnitCost",
+    "RaisedDemand",
     "Revision",
     "Scorecard",
     "ScorecardLevelChange",

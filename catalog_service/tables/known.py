@@ -1,12 +1,14 @@
 """The catalogue's copies of what other apps own: scores, unit costs, subscriptions."""
 
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from catalog_service.tables.base import Base
-from services.db import ExactDecimal, Projection
+from services.db import ExactDecimal, Projection, UtcInstant
 
 
 class ServiceScore(Projection, Base):
@@ -39,8 +41,12 @@ class KnownSubscription(Projection, Base):
     """Demand's subscriptions: whom it touches when an offering changes or goes."""
 
     __tablename__ = "known_subscription"
+    __table_args__ = (Index("ix_known_subscription_unit", "business_unit_id", "offering_id"),)
 
     offering_id: Mapped[UUID] = mapped_column(index=True)
     business_unit_id: Mapped[UUID]
     quantity: Mapped[Decimal] = mapped_column(ExactDecimal)
     state: Mapped[str]
+    # What campaigns are measured by; of what was told before these were kept, a rebuild fills them.
+    demand_id: Mapped[UUID | None]
+    activated_at: Mapped[datetime | None] = mapped_column(UtcInstant)
