@@ -5,7 +5,7 @@ An Idempotency-Key works as everywhere, at the common cost.
 """
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from pricing_service.domain.usage import REPLACED_TYPE, USAGE_TYPE, VOIDED_TYPE, Outcome
 from pricing_service.schemas.usage import UsageOutcomes
 from pricing_service.use_cases.metering import bodies
-from pricing_service.use_cases.metering.ingest import Answer, ingest
+from pricing_service.use_cases.metering.ingest import Accepted, Answer, ingest_batch
 from pricing_service.use_cases.metering.intake import intake_of
 from services.clock import utc_now
 from services.http import Now, WriteSession
@@ -41,18 +41,19 @@ class UsageRoute(APIRoute):
             credentials = HTTPAuthorizationCredentials(scheme=scheme, credentials=token.strip()) if named else None
             await _RULE(await authenticate(request, credentials))
             kind = bodies.kind_of(request.headers)
+            typed = not request.app.state.runtime.database.is_sqlite  # which has no COPY that would pay for it
             if kind == bodies.LINES:
                 upload = await spool(request, limit=bodies.MAX_LINES_BYTES)
                 try:
-                    request.state.usage = bodies.lines(upload.chunks())
+                    request.state.usage = bodies.lines(upload.chunks(), typed=typed)
                     return await _answered(request, upload.sha256, route)
                 finally:
                     upload.close()
             body = await whole_body(request, limit=request.app.state.runtime.settings.max_body_bytes)
-            events = bodies.parsed(kind, request.headers, body)
+            batch = bodies.parsed(kind, request.headers, body, typed=typed)
             if "idempotency-key" not in request.headers:
-                return _response(await intake_of(request.app.state.runtime.database).take(events))
-            request.state.usage = _at_once(events)
+                return _response([await intake_of(request.app.state.runtime.database).take(batch)])
+            request.state.usage = _at_once(batch)
             return await _answered(request, hashlib.sha256(body).hexdigest(), route)
 
         return handle
@@ -63,14 +64,12 @@ async def _answered(request: Request, sha256: str, route: Handler) -> Response:
     if key is not None:
         return await run_once(request, key, sha256, route)
     async with request.app.state.runtime.database.transaction() as session:
-        answers = [
-            answer async for events in request.state.usage for answer in await ingest(session, events, now=utc_now())
-        ]
-    return _response(answers)
+        answered = [await ingest_batch(session, batch, now=utc_now()) async for batch in request.state.usage]
+    return _response(answered)
 
 
-async def _at_once(events: list[object]) -> AsyncIterator[list[object]]:
-    yield events
+async def _at_once(batch: bodies.Batch) -> AsyncIterator[bodies.Batch]:
+    yield batch
 
 
 router = APIRouter(prefix="/v1", tags=["Usage"], route_class=UsageRoute)
@@ -129,27 +128,34 @@ async def report_usage(
     A duplicate is one whose source and id are known, whatever else it says. Nothing of a request is kept unless it is
     answered; one rejected event keeps no other back.
     """
-    answers = [answer async for events in request.state.usage for answer in await ingest(session, events, now=now)]
-    return _response(answers)
+    return _response([await ingest_batch(session, batch, now=now) async for batch in request.state.usage])
 
 
-def _response(answers: list[Answer]) -> Response:
+def _response(answered: Iterable[Accepted | list[Answer]]) -> Response:
     """Written by hand: an answer has as many items as its batch has events, and nearly all are of one form."""
     counts = dict.fromkeys(Outcome, 0)
     items: list[str] = []
-    for index, (id_, source, outcome, note, reason, refusal, pointer) in enumerate(answers):
-        counts[outcome] += 1
-        if outcome is Outcome.ACCEPTED and note is None and id_ is not None and source is not None:
-            items.append(
-                f'{{"index":{index},"id":{quoted(id_)},"source":{quoted(source)},"outcome":"accepted","reason":null}}'
-            )
+    for part in answered:
+        if isinstance(part, Accepted):
+            items += [
+                f'{{"index":{index},"id":"{id_}","source":"{source}","outcome":"accepted","reason":null}}'
+                for index, (id_, source) in enumerate(zip(part.ids, part.sources, strict=True), len(items))
+            ]
+            counts[Outcome.ACCEPTED] += len(part.ids)
             continue
-        named = f'{"null" if id_ is None else quoted(id_)},"source":{"null" if source is None else quoted(source)}'
-        more = f"{'null' if reason is None else quoted(reason)}"
-        if note is not None:
-            more += f',"note":{quoted(note)}'
-        if refusal is not None:
-            more += f',"refusal":{quoted(refusal)},"pointer":{quoted(pointer or "")}'
-        items.append(f'{{"index":{index},"id":{named},"outcome":"{outcome.value}","reason":{more}}}')
+        for answer in part:
+            counts[answer.outcome] += 1
+            items.append(_item(len(items), answer))
     said = ",".join(f'"{outcome.value}":{count}' for outcome, count in counts.items())
     return Response(f'{{"items":[{",".join(items)}],{said}}}', media_type="application/json")
+
+
+def _item(index: int, answer: Answer) -> str:
+    id_, source, outcome, note, reason, refusal, pointer = answer
+    named = f'{"null" if id_ is None else quoted(id_)},"source":{"null" if source is None else quoted(source)}'
+    more = f"{'null' if reason is None else quoted(reason)}"
+    if note is not None:
+        more += f',"note":{quoted(note)}'
+    if refusal is not None:
+        more += f',"refusal":{quoted(refusal)},"pointer":{quoted(pointer or "")}'
+    return f'{{"index":{index},"id":{named},"outcome":"{outcome.value}","reason":{more}}}'

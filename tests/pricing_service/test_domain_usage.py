@@ -1,5 +1,7 @@
 """Usage events: what is taken of one, and the name of every rejection."""
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,6 +24,7 @@ from pricing_service.domain.usage import (
     take,
 )
 from pricing_service.use_cases.metering.lane import Lane
+from pricing_service.use_cases.metering.regular import RegularEvent, of_array
 
 D = Decimal
 SUBJECT = "01890000-0000-7000-8000-000000000001"
@@ -227,3 +230,36 @@ def test_the_lane_says_what_the_long_way_says(change: dict[str, Any], rules: Rul
         )
         assert (meter, int(version), D(quantity)) == reading[:3]
         assert (position, value, attributes, counts, result.kind) == ("0", "\\N", "\\N", "t", Kind.READING)
+    typed = of_array(json.dumps([{**event, "id": "other"}, event], default=float).encode())
+    lines = None if typed is None else Lane(rules).lines(typed, named(typed))
+    if lines is not None:
+        assert regular is not None and (lines[0][1], lines[1]) == (regular[1], take(event, rules).day)
+
+
+def named(events: Sequence[RegularEvent]) -> list[tuple[str, str]]:
+    return [(event.subject, event.data.meter) for event in events]
+
+
+def test_a_column_is_regular_as_its_values_are() -> None:
+    def lines(**change: str) -> tuple[list[str], date] | None:
+        event = {**GOOD, "time": "2026-11-05T10:00:00Z", **change}
+        typed = of_array(json.dumps([{**event, "id": f"{event['id']}-{n}"} for n in range(3)]).encode())
+        return None if typed is None else Lane(RULES).lines(typed, named(typed))
+
+    assert lines() is not None
+    for change in (
+        {"id": 'a"b'},
+        {"id": "a\\b"},
+        {"id": "a\nb"},
+        {"id": "é"},
+        {"source": "a\nb"},
+        {"time": "2026-02-30T10:00:00Z"},
+        {"time": "2026-11-05T10:00:00Z\n2026-11-05T10:00:00Z"},
+        {"time": "2025-01-01T00:00:00Z"},
+        {"time": "2026-12-01T00:00:00Z"},
+        {"subject": ENDED},
+        {"type": "app.request"},
+    ):
+        assert lines(**change) is None, change
+    twice = of_array(json.dumps([{**GOOD, "time": "2026-11-05T10:00:00Z"}] * 2).encode())
+    assert twice is not None and Lane(RULES).lines(twice, named(twice)) is None

@@ -11,11 +11,13 @@ Decimals keep every digit: the standard library's reader hands each number's tex
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
+from pricing_service.use_cases.metering import regular
+from pricing_service.use_cases.metering.regular import RegularEvent
 from services.errors import Fault, Invalid, TooLarge
 
 SINGLE = "application/cloudevents+json"
@@ -47,6 +49,24 @@ class Unreadable(str):
     __slots__ = ()
 
 
+class Batch:
+    """Events that came together: as JSON values, and typed where all of them have the regular form."""
+
+    def __init__(self, regular: Sequence[RegularEvent] | None, read: Callable[[], list[object]]) -> None:
+        self.regular = regular
+        self._read = read
+        self._events = None if regular is not None else read()
+
+    @property
+    def events(self) -> list[object]:
+        if self._events is None:
+            self._events = self._read()
+        return self._events
+
+    def __len__(self) -> int:
+        return len(self.events if self.regular is None else self.regular)
+
+
 def kind_of(headers: Mapping[str, str]) -> str:
     """The mode of a request: SINGLE, BATCH, LINES, or DATA for binary. Raises ContentTypeNotUsage."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -58,20 +78,25 @@ def kind_of(headers: Mapping[str, str]) -> str:
     )
 
 
-def parsed(kind: str, headers: Mapping[str, str], body: bytes) -> list[object]:
+def parsed(kind: str, headers: Mapping[str, str], body: bytes, *, typed: bool) -> Batch:
     """The events of a body that is read as a whole. Raises UsageNotReadable, TooManyEvents."""
     if kind == DATA:
-        return [_binary(headers, body)]
-    document = _document(body)
+        return Batch(None, lambda: [_binary(headers, body)])
     if kind == SINGLE:
-        return [document]
-    if not isinstance(document, list):
-        raise UsageNotReadable("a batch is a JSON array of events", faults=[Fault("", "must be an array")])
-    if len(document) > MAX_EVENTS:
+        return Batch(None, lambda: [_document(body)])
+    batch = Batch(regular.of_array(body) if typed else None, lambda: _array(body))
+    if len(batch) > MAX_EVENTS:
         raise TooManyEvents(
             f"a batch holds at most {MAX_EVENTS} events; send more as {LINES}",
-            faults=[Fault("", f"{len(document)} events")],
+            faults=[Fault("", f"{len(batch)} events")],
         )
+    return batch
+
+
+def _array(body: bytes) -> list[object]:
+    document = _document(body)
+    if not isinstance(document, list):
+        raise UsageNotReadable("a batch is a JSON array of events", faults=[Fault("", "must be an array")])
     return document
 
 
@@ -95,7 +120,7 @@ def _binary(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     return event
 
 
-async def lines(blocks: AsyncIterator[bytes]) -> AsyncIterator[list[object]]:
+async def lines(blocks: AsyncIterator[bytes], *, typed: bool) -> AsyncIterator[Batch]:
     """The events of NDJSON, some thousand at a time; blank lines are none. Raises TooManyEvents."""
     rest, count = b"", 0
     async for block in blocks:
@@ -104,13 +129,19 @@ async def lines(blocks: AsyncIterator[bytes]) -> AsyncIterator[list[object]]:
         if len(rest) > MAX_LINE_BYTES:
             raise TooManyEvents(f"a line is longer than {MAX_LINE_BYTES} bytes")
         if newline:
-            found = _lines(whole)
+            found = _batch_of_lines(whole, typed)
             count += len(found)
             if count > MAX_LINES:
                 raise TooManyEvents(f"more than {MAX_LINES} events; send them in several requests")
             yield found
     if rest.strip():
-        yield _lines(rest)
+        yield _batch_of_lines(rest, typed)
+
+
+def _batch_of_lines(block: bytes, typed: bool) -> Batch:
+    if typed and max(map(len, block.split(b"\n"))) > MAX_LINE_BYTES:
+        typed = False  # the other way refuses it in its words
+    return Batch(regular.of_lines(block) if typed else None, lambda: _lines(block))
 
 
 def _lines(block: bytes) -> list[object]:

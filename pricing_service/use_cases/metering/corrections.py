@@ -56,6 +56,14 @@ async def apply(session: AsyncSession, new: set[Ref], corrections: Collection[Re
     return Applied(in_force(present, found), {each.ref for each in found} - arrived, {each.original for each in found})
 
 
+async def are_awaited(session: AsyncSession, refs: Iterable[tuple[str, str]]) -> bool:
+    """Whether a correction may wait for one of these events, which are not kept yet."""
+    rows = {
+        tuple(row) for row in await session.execute(select(*_ORIGINAL.clauses).where(UsageCorrection.waits).limit(_FEW))
+    }
+    return len(rows) == _FEW or (bool(rows) and not rows.isdisjoint(refs))
+
+
 async def _awaited(session: AsyncSession, new: set[Ref]) -> set[Ref]:
     """Which of the new events a correction has waited for."""
     waiting = select(*_ORIGINAL.clauses).where(UsageCorrection.waits)

@@ -29,8 +29,9 @@ from pricing_service.domain.usage import (
 )
 from pricing_service.use_cases.late_usage import note_late
 from pricing_service.use_cases.metering import corrections, rules, store
-from pricing_service.use_cases.metering.bodies import Unreadable
-from pricing_service.use_cases.metering.lane import Lane
+from pricing_service.use_cases.metering.bodies import Batch, Unreadable
+from pricing_service.use_cases.metering.lane import Lane, days_of
+from pricing_service.use_cases.metering.regular import RegularEvent
 from pricing_service.use_cases.metering.rejections import refusal_name
 from services.events import NotYet
 
@@ -51,6 +52,42 @@ class Answer(NamedTuple):
     reason: str | None = None
     refusal: str | None = None
     pointer: str | None = None
+
+
+class Accepted(NamedTuple):
+    """A batch whose events were all regular and new; their texts hold nothing that JSON escapes."""
+
+    ids: list[str]
+    sources: list[str]
+
+
+async def ingest_batch(session: AsyncSession, batch: Batch, *, now: datetime) -> Accepted | list[Answer]:
+    """Keep what is right and new; the answers stand in the order of the events."""
+    if batch.regular is not None and (accepted := await _ingest_regular(session, batch.regular, now)) is not None:
+        return accepted
+    return await ingest(session, batch.events, now=now)
+
+
+async def _ingest_regular(session: AsyncSession, events: Sequence[RegularEvent], now: datetime) -> Accepted | None:
+    """Keep events of the regular form; None, and nothing is kept, where one of them needs a closer look."""
+    if not store.takes_lines(session, len(events)):
+        return None
+    of = [(event.subject, event.data.meter) for event in events]
+    if any(len(subject) != 36 for subject in dict(of)):
+        return None
+    await corrections.lock(session, alone=False)
+    held = await rules.load(session, set(of), now=now)
+    regular = Lane(held.rules).lines(events, of)
+    if regular is None or held.closed_period(regular[1]) is not None:
+        return None
+    lines, _ = regular
+    accepted = Accepted([event.id for event in events], [event.source for event in events])
+    if await corrections.are_awaited(session, zip(accepted.sources, accepted.ids, strict=True)):
+        return None
+    if not await store.keep_lines(session, lines, now=now):
+        return None
+    await note_late(session, days_of(lines), await queries.next_arrival(session))
+    return accepted
 
 
 async def ingest(session: AsyncSession, events: Sequence[object], *, now: datetime) -> list[Answer]:

@@ -5,10 +5,10 @@ commit. If the shared transaction fails, each request is tried alone, so that no
 """
 
 import asyncio
-from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
-from pricing_service.use_cases.metering.ingest import Answer, ingest
+from pricing_service.use_cases.metering.bodies import Batch
+from pricing_service.use_cases.metering.ingest import Accepted, Answer, ingest, ingest_batch
 from services.clock import utc_now
 from services.db import Database
 from services.db.database import is_outage
@@ -20,22 +20,23 @@ _intakes: "WeakKeyDictionary[Database, Intake]" = WeakKeyDictionary()
 class Intake:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[tuple[Sequence[object], asyncio.Future[list[Answer]]]] = []
+        self._waiting: list[tuple[list[object], asyncio.Future[list[Answer]]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def take(self, events: Sequence[object]) -> list[Answer]:
+    async def take(self, batch: Batch) -> Accepted | list[Answer]:
         """What became of the events, once that is durable."""
-        if len(events) >= MOST_TOGETHER:
-            return await self._alone(events)
+        if len(batch) >= MOST_TOGETHER:
+            async with self._database.transaction() as session:
+                return await ingest_batch(session, batch, now=utc_now())
         answered: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((events, answered))
+        self._waiting.append((batch.events, answered))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         return await answered
 
     async def _run(self) -> None:
         while self._waiting:
-            together: list[tuple[Sequence[object], asyncio.Future[list[Answer]]]] = []
+            together: list[tuple[list[object], asyncio.Future[list[Answer]]]] = []
             count = 0
             for events, answered in self._waiting:
                 if together and count + len(events) > MOST_TOGETHER:
@@ -45,9 +46,9 @@ class Intake:
             del self._waiting[: len(together)]
             await self._keep(together)
 
-    async def _keep(self, together: list[tuple[Sequence[object], "asyncio.Future[list[Answer]]"]]) -> None:
+    async def _keep(self, together: list[tuple[list[object], "asyncio.Future[list[Answer]]"]]) -> None:
         try:
-            answers = await self._alone([event for events, _ in together for event in events])
+            answers = await self._at_once([event for events, _ in together for event in events])
         except Exception as error:
             # Whatever it is, it may belong to one of them alone: each then hears of its own.
             if len(together) == 1 or is_outage(error):
@@ -62,7 +63,7 @@ class Intake:
             _end(answered, answers[at : at + len(events)])
             at += len(events)
 
-    async def _alone(self, events: Sequence[object]) -> list[Answer]:
+    async def _at_once(self, events: list[object]) -> list[Answer]:
         async with self._database.transaction() as session:
             return await ingest(session, events, now=utc_now())
 

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pricing_service import queries
-from pricing_service.domain.calendar import FiscalCalendar
+from pricing_service.domain.calendar import UTC_ZONE, FiscalCalendar
 from pricing_service.domain.meters import Aggregation, Meter, path
 from pricing_service.domain.usage import USAGE_TYPE, Rules, Subscription, subscription_id
 from pricing_service.tables import (
@@ -31,7 +31,6 @@ from pricing_service.tables import Meter as MeterRow
 
 MAX_LATE_DAYS, MAX_AHEAD_SECONDS = 366, 300  # until somebody sets the policy
 _KEYS_A_QUERY = 500
-_NOBODY = UUID(int=0)
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -132,41 +131,41 @@ async def _subscriptions(
     session: AsyncSession, known: _Known, named: Collection[tuple[str, str | None]]
 ) -> dict[str, Subscription | None]:
     ids = {subject: id_ for subject in {each[0] for each in named} if (id_ := subscription_id(subject)) is not None}
-    ordered = sorted(set(ids.values()))
+    wanted = list(set(ids.values()))
     query = select(
         KnownSubscription.id,
         KnownSubscription.offering_id,
         KnownSubscription.activated_at,
         KnownSubscription.ended_at,
     )
-    rows: dict[UUID, Any] = {}
+    rows: dict[UUID, tuple[UUID, datetime, datetime | None]] = {}
     if session.get_bind().dialect.name == "postgresql":  # one parameter: IN would be compiled anew each time
-        of = KnownSubscription.id == any_(literal(ordered, ARRAY(Uuid)))
-        rows = {row.id: row for row in await session.execute(query.where(of))}
+        of = KnownSubscription.id == any_(literal(wanted, ARRAY(Uuid)))
+        rows = {row[0]: row[1:] for row in await session.execute(query.where(of))}
     else:
-        for start in range(0, len(ordered), _KEYS_A_QUERY):
-            of = KnownSubscription.id.in_(ordered[start : start + _KEYS_A_QUERY])
-            rows |= {row.id: row for row in await session.execute(query.where(of))}
+        for start in range(0, len(wanted), _KEYS_A_QUERY):
+            of = KnownSubscription.id.in_(wanted[start : start + _KEYS_A_QUERY])
+            rows |= {row[0]: row[1:] for row in await session.execute(query.where(of))}
+    by_subject = {subject: rows.get(id_) for subject, id_ in ids.items()}
     missing = {
-        row.offering_id
+        row[0]
         for subject, meter in named
         if meter is not None
         and meter not in known.meters
-        and (row := rows.get(ids.get(subject, _NOBODY))) is not None
-        and meter not in known.priced.get(row.offering_id, ())
+        and (row := by_subject.get(subject)) is not None
+        and meter not in known.priced.get(row[0], ())
     }
     await _look_up_priced(session, known, missing)
-    zone = known.calendar.zone
-    found = {
-        id_: Subscription(
-            id_,
-            row.activated_at.astimezone(zone).date(),
-            row.ended_at,
-            known.priced.get(row.offering_id, frozenset()),
-        )
-        for id_, row in rows.items()
-    }
-    return {subject: found.get(id_) for subject, id_ in ids.items()}
+    zone, nothing = known.calendar.zone, frozenset[str]()
+    found: dict[str, Subscription | None] = {}
+    for subject, row in by_subject.items():
+        if row is None:
+            found[subject] = None
+            continue
+        offering_id, activated, ended = row
+        first_day = activated.date() if zone is UTC_ZONE else activated.astimezone(zone).date()
+        found[subject] = Subscription(ids[subject], first_day, ended, known.priced.get(offering_id, nothing))
+    return found
 
 
 async def _look_up_priced(session: AsyncSession, known: _Known, offerings: set[UUID]) -> None:

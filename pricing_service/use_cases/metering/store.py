@@ -157,17 +157,35 @@ async def _insert(
             columns: list[Any] = [list(column) for column in zip(*(_row(*row, now) for row in rows), strict=True)]
             columns[10] = [_json(attributes) for attributes in columns[10]]
             return {Ref(*pair) for pair in await driver.fetch(_FROM_ARRAYS, *columns)}
-        # The number only once the table's writers count us among them: see queries.arrivals.
-        await driver.execute("LOCK TABLE usage_event IN ROW EXCLUSIVE MODE")
-        number = await driver.fetchval("SELECT nextval('usage_arrival_number_seq')")
-        text = whole([*lines.values(), *map(_line, rows)], arrival=number, now=now).encode()
+        text = await _numbered(driver, [*lines.values(), *map(_line, rows)], now)
         new = {*lines, *(event.ref for event, _, _ in rows)}
-        try:
-            async with driver.transaction():  # a savepoint
-                await driver.copy_to_table("usage_event", source=io.BytesIO(text), columns=_COPIED)
-        except _unique_violation():
+        if not await _copied(driver, text):
             new -= await _copied_where_new(driver, text, len(rows) + len(lines))
         return new
+
+
+async def keep_lines(session: AsyncSession, lines: Sequence[str], *, now: datetime) -> bool:
+    """Keep new events in COPY's text format; False, and none is kept, if one of them is there already."""
+    connection = await (await session.connection()).get_raw_connection()
+    driver: Any = connection.driver_connection
+    async with _outages():
+        return await _copied(driver, await _numbered(driver, lines, now))
+
+
+async def _numbered(driver: Any, lines: Sequence[str], now: datetime) -> bytes:
+    # The number only once the table's writers count us among them: see queries.arrivals.
+    await driver.execute("LOCK TABLE usage_event IN ROW EXCLUSIVE MODE")
+    number = await driver.fetchval("SELECT nextval('usage_arrival_number_seq')")
+    return whole(lines, arrival=number, now=now).encode()
+
+
+async def _copied(driver: Any, text: bytes) -> bool:
+    try:
+        async with driver.transaction():  # a savepoint
+            await driver.copy_to_table("usage_event", source=io.BytesIO(text), columns=_COPIED)
+    except _unique_violation():
+        return False
+    return True
 
 
 async def _copied_where_new(driver: Any, text: bytes, count: int) -> set[Ref]:
