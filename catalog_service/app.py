@@ -5,11 +5,13 @@ from pathlib import Path
 from catalog_service import events
 from catalog_service.consumers import consumers
 from catalog_service.routes import (
+    attainments,
     bulk,
     campaign_results,
     campaigns,
     dependencies,
     impact,
+    measurements,
     offerings,
     revisions,
     services,
@@ -34,6 +36,9 @@ definition = ServiceDefinition(
         impact.router,
         bulk.router,
         bulk.uploads,
+        measurements.uploads,
+        measurements.router,
+        attainments.router,
     ],
     events=events.PUBLISHED,
     consumers=consumers,

@@ -1,13 +1,16 @@
 """Commitments: the levels that an offering promises, each of one kind with its own units and a sane range.
 
-Targets are exact decimals; a duration's unit is part of the promise ("5 days" stays days). One commitment
-per kind. Recovery objectives (RTO, RPO) follow ISO 22301's meaning: time to be back, and data that may be lost.
+Targets are exact decimals; a duration's unit is part of the promise ("5 days" stays days). One commitment per kind.
+Of what is measured one by one (a response, a delivery, a recovery) the promise says how many of a hundred must meet
+it: its percentile, or the kind's own where it names none. Recovery objectives (RTO, RPO) follow ISO 22301's meaning:
+time to be back, and data that may be lost.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from services.errors import Fault, Invalid
 
@@ -26,6 +29,14 @@ class Commitment:
     kind: CommitmentKind
     target: Decimal
     unit: str
+    percentile: int | None = None
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Commitment":
+        """As an offering holds it."""
+        return cls(
+            CommitmentKind(document["kind"]), Decimal(document["target"]), document["unit"], document.get("percentile")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,14 @@ UNITS: Mapping[CommitmentKind, Mapping[str, Range]] = {
     CommitmentKind.RPO: _NONE_AT_ALL,
 }
 
+# Of a hundred single measurements so many must meet the target; a recovery that fails is one too many.
+PERCENTILES: Mapping[CommitmentKind, int] = {
+    CommitmentKind.LEAD_TIME: 85,
+    CommitmentKind.RESPONSE_TIME: 85,
+    CommitmentKind.RTO: 100,
+    CommitmentKind.RPO: 100,
+}
+
 
 class CommitmentsInvalid(Invalid): ...
 
@@ -79,6 +98,9 @@ def check(commitments: Sequence[Commitment]) -> None:
         elif not span.admits(commitment.target):
             message = f"{commitment.kind} in {commitment.unit} must be {span}, not {commitment.target}"
             faults.append(Fault(f"/commitments/{index}/target", message))
+        if commitment.percentile is not None and commitment.kind not in PERCENTILES:
+            message = f"{commitment.kind} is measured as a whole: it has no percentile"
+            faults.append(Fault(f"/commitments/{index}/percentile", message))
         if commitment.kind in first:
             message = f"{commitment.kind} is already promised by commitment {first[commitment.kind]}"
             faults.append(Fault(f"/commitments/{index}/kind", message))

@@ -1,5 +1,6 @@
 """What the catalogue publishes, a module per room."""
 
+from catalog_service.events.attainment import CommitmentAttained, CommitmentMissed, CommitmentUnmeasured
 from catalog_service.events.campaigns import CampaignChanged, CampaignData, CampaignEnded, CampaignSeen, CampaignStarted
 from catalog_service.events.dependencies import DependencyData, ServiceDependenciesChanged
 from catalog_service.events.offerings import OfferingPublished, OfferingRetired
@@ -19,6 +20,9 @@ __all__ = [
     "CampaignEnded",
     "CampaignSeen",
     "CampaignStarted",
+    "CommitmentAttained",
+    "CommitmentMissed",
+    "CommitmentUnmeasured",
     "DependencyData",
     "OfferingPublished",
     "OfferingRetired",
@@ -41,4 +45,7 @@ PUBLISHED: list[type[EventData]] = [
     CampaignChanged,
     CampaignEnded,
     CampaignSeen,
+    CommitmentAttained,
+    CommitmentMissed,
+    CommitmentUnmeasured,
 ]

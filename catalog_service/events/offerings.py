@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import Field
+
 from catalog_service.events.part import OFFERING, SERVICE, ExternalIdData, Part
 from services.events import EventData, event_type
 
@@ -36,6 +38,7 @@ class CommitmentData(Part):
     kind: str
     target: str
     unit: str
+    percentile: int | None = Field(None, exclude_if=lambda percentile: percentile is None)
 
 
 class TaskData(Part):

@@ -8,6 +8,7 @@ from fastapi import Query, Response
 from catalog_service import queries, schemas
 from catalog_service.domain.offering import OfferingState
 from catalog_service.routes import NO_NUL, Designer, ExternalIdFilter, NarrowedSight, Reader, Sight, sees_figures
+from catalog_service.routes.observed import show_attainment, show_lead_times
 from catalog_service.tables import Offering
 from catalog_service.use_cases import offerings as use_cases
 from services.http import Api, Etag, IfMatch, Now, Page, Paging, ReadSession, RequiredIfMatch, WriteSession, paginate
@@ -45,6 +46,7 @@ async def list_offerings(
     for item in items:
         if (score := scores.get(item.service_id)) is not None:
             item.score = schemas.ScoreRead.model_validate(score)
+    await show_lead_times(session, items)
     return Page[schemas.OfferingItem](items=items, next_cursor=page.next_cursor)
 
 
@@ -57,6 +59,8 @@ async def read_offering(
     detail = schemas.OfferingDetail.model_validate(offering)
     if (score := (await queries.scores(session, [offering.service_id])).get(offering.service_id)) is not None:
         detail.score = schemas.ScoreRead.model_validate(score)
+    await show_lead_times(session, [detail])
+    await show_attainment(session, detail)
     if sees_figures(principal):
         detail.active_subscriptions = await queries.active_subscriptions(session, offering_id)
     return detail

@@ -124,6 +124,17 @@ class Commitment(Body):
             examples=["percent"],
         ),
     ]
+    percentile: Annotated[
+        int | None,
+        Field(
+            strict=True,
+            ge=1,
+            le=100,
+            exclude_if=lambda percentile: percentile is None,
+            description="Of a hundred deliveries, responses or recoveries so many must meet the target. Left out: "
+            "85 of lead_time and response_time, 100 of rto and rpo; availability and support_hours have none",
+        ),
+    ] = None
 
 
 class FulfilmentTask(Body):

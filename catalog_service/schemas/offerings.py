@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from catalog_service.domain.offering import OfferingState
+from catalog_service.schemas.attainments import AttainmentRead, LeadTimeRead
 from catalog_service.schemas.offering_parts import (
     Audience,
     AudienceRead,
@@ -83,6 +84,9 @@ class OfferingItem(Read):
     number: int = Field(description="Of the version, counted from 1")
     external_ids: list[ExternalId]
     score: ScoreRead | None = Field(default=None, description="What its users say; null until they have said anything")
+    observed_lead_time: LeadTimeRead | None = Field(
+        default=None, description="What its orders took lately; null until one was fulfilled"
+    )
 
 
 class OfferingRead(OfferingItem):
@@ -95,4 +99,7 @@ class OfferingRead(OfferingItem):
 
 
 class OfferingDetail(OfferingRead):
+    attainment: list[AttainmentRead] = Field(
+        default_factory=list, description="Of each commitment that was measured, what became of it last"
+    )
     active_subscriptions: int | None = Field(default=None, description="For service owners and finance")

@@ -1,5 +1,12 @@
 """The catalogue's tables, a module per room; `known` are copies of what others own."""
 
+from catalog_service.tables.attainment import (
+    Attainment,
+    AttainmentPeriod,
+    AttainmentPolicy,
+    Measurement,
+    ObservedLeadTime,
+)
 from catalog_service.tables.base import Base
 from catalog_service.tables.campaigns import (
     Campaign,
@@ -27,6 +34,9 @@ from catalog_service.tables.scorecards import Scorecard, ScorecardLevelChange, S
 from catalog_service.tables.services import Revision, Service, ServiceExternalId, ServiceTransition
 
 __all__ = [
+    "Attainment",
+    "AttainmentPeriod",
+    "AttainmentPolicy",
     "Base",
     "Campaign",
     "CampaignExternalId",
@@ -42,6 +52,8 @@ __all__ = [
     "KnownPriceChange",
     "KnownSubscription",
     "KnownUnitProfile",
+    "Measurement",
+    "ObservedLeadTime",
     "Offering",
     "OfferingAudience",
     "OfferingExternalId",

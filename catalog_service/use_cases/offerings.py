@@ -115,7 +115,9 @@ def check_parts(body: OfferingCreate | OfferingChange) -> None:
     if body.tier is not None:
         tier.check([tier.Attribute(each.key, each.value, each.unit, each.better) for each in body.tier.listed])
     if "commitments" in given:
-        commitment.check([commitment.Commitment(part.kind, part.target, part.unit) for part in body.commitments])
+        commitment.check(
+            [commitment.Commitment(part.kind, part.target, part.unit, part.percentile) for part in body.commitments]
+        )
     if "fulfilment" in given:
         fulfilment.check(
             [
