@@ -13,6 +13,7 @@ from catalog_service.routes import (
     impact,
     measurements,
     offerings,
+    portfolio,
     revisions,
     services,
 )
@@ -29,6 +30,7 @@ definition = ServiceDefinition(
     routers=[
         campaign_results.router,
         campaigns.router,
+        portfolio.router,
         services.router,
         revisions.router,
         offerings.router,

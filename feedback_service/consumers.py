@@ -21,6 +21,7 @@ class ServiceSeen(EventSeen):
 
 
 @consumers.projection("itaas.catalog.service.created.v1", KnownService)
+@consumers.projection("itaas.catalog.service.owner-changed.v1", KnownService)
 @consumers.projection("itaas.catalog.service.revision-published.v1", KnownService)
 async def know_service(session: AsyncSession, event: Delivery[ServiceSeen], now: datetime) -> None:
     await project(session, KnownService, event, {"name": event.data.name, "owner_id": event.data.owner_id})

@@ -8,9 +8,10 @@ and why. A service that is leaving (pending_retirement) may no longer be revised
 """
 
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 
-from services.errors import Conflict
+from services.errors import Conflict, Fault, Invalid
 
 
 class ServiceState(StrEnum):
@@ -31,6 +32,8 @@ NEXT: Mapping[ServiceState, frozenset[ServiceState]] = {
     ServiceState.CANCELLED: frozenset(),
 }
 
+FURTHEST_YEARS = 50  # that anything is planned ahead
+
 # While a service is in one of these, its description may change and revisions may be drafted.
 OPEN = frozenset({ServiceState.DRAFT, ServiceState.UNDER_EVALUATION, ServiceState.PUBLISHED})
 
@@ -42,6 +45,12 @@ class ServiceClosed(Conflict): ...
 
 
 class ServiceStillOffered(Conflict): ...
+
+
+class UnitOfMeasureFixed(Conflict): ...
+
+
+class RetirementDateRefused(Invalid): ...
 
 
 def move(state: ServiceState, to: ServiceState) -> ServiceState:
@@ -72,3 +81,22 @@ def require_open(state: ServiceState) -> None:
     """Raises ServiceClosed unless the service can still be changed, revised and offered."""
     if state not in OPEN:
         raise ServiceClosed(f"the service is {state} and can no longer be changed")
+
+
+def require_never_live(state: ServiceState) -> None:
+    """Raises UnitOfMeasureFixed once the service has been live: its costs, volumes and prices are counted in it."""
+    if state not in (ServiceState.DRAFT, ServiceState.UNDER_EVALUATION):
+        raise UnitOfMeasureFixed(
+            f"the service is {state}: what it is counted in stays as it is",
+            faults=[Fault("/unit_of_measure", "can change only before the first revision is live")],
+        )
+
+
+def planned_retirement(day: date | None, *, today: date) -> date | None:
+    """The day on which a service is meant to be gone. Raises RetirementDateRefused for the past and the far future."""
+    if day is not None and not (today <= day and day.year <= today.year + FURTHEST_YEARS):
+        raise RetirementDateRefused(
+            f"a retirement cannot be planned for {day}",
+            faults=[Fault("/planned_for", f"must be from {today} on, and within {FURTHEST_YEARS} years")],
+        )
+    return day

@@ -9,6 +9,7 @@ from catalog_service.events.services import (
     ServiceChanged,
     ServiceCreated,
     ServiceData,
+    ServiceOwnerChanged,
     ServiceRevisionPublished,
 )
 from services.events import EventData
@@ -31,12 +32,14 @@ __all__ = [
     "ServiceCreated",
     "ServiceData",
     "ServiceDependenciesChanged",
+    "ServiceOwnerChanged",
     "ServiceRevisionPublished",
 ]
 
 PUBLISHED: list[type[EventData]] = [
     ServiceCreated,
     ServiceChanged,
+    ServiceOwnerChanged,
     ServiceRevisionPublished,
     ServiceDependenciesChanged,
     OfferingPublished,

@@ -1,10 +1,15 @@
 """What the catalogue publishes of services and their revisions."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from catalog_service.events.part import SERVICE, ExternalIdData, Part
 from services.events import EventData, event_type
+
+
+class SupportContactData(Part):
+    team: str
+    channel: str
 
 
 class ServiceData(EventData):
@@ -17,6 +22,12 @@ class ServiceData(EventData):
     state: str
     unit_of_measure: str
     external_ids: list[ExternalIdData]
+    features: list[str]
+    support_contact: SupportContactData | None
+    taxonomy_node_id: UUID | None
+    capability_ids: list[UUID]
+    active_revision: int | None
+    retirement_planned_for: date | None
 
 
 _SERVICE_EXAMPLE = {
@@ -27,6 +38,12 @@ _SERVICE_EXAMPLE = {
     "state": "draft",
     "unit_of_measure": "server",
     "external_ids": [{"system": "sample", "id": "virtual-servers"}],
+    "features": ["Ready within a day"],
+    "support_contact": {"team": "Server operations", "channel": "#servers"},
+    "taxonomy_node_id": "0192f0c1-7b00-7000-8000-000000000004",
+    "capability_ids": ["0192f0c1-7b00-7000-8000-000000000005"],
+    "active_revision": None,
+    "retirement_planned_for": None,
 }
 
 
@@ -40,6 +57,14 @@ class ServiceCreated(ServiceData): ...
     example=_SERVICE_EXAMPLE | {"state": "under_evaluation"},
 )
 class ServiceChanged(ServiceData): ...
+
+
+@event_type(
+    "itaas.catalog.service.owner-changed.v1",
+    summary="A service was handed over, or its owner was taken back",
+    example=_SERVICE_EXAMPLE | {"owner_id": "7c1f3c1e-5b1a-4a53-9d3f-2f5d1f6f0a11"},
+)
+class ServiceOwnerChanged(ServiceData): ...
 
 
 class RevisionData(Part):

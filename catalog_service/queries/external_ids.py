@@ -1,10 +1,10 @@
 """External ids: how other systems name what the catalogue holds."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog_service.tables import CampaignExternalId, OfferingExternalId, ServiceExternalId
 from services.errors import Fault, Invalid
 
 
@@ -23,7 +23,7 @@ def split_external_id(text: str) -> tuple[str, str]:
 
 async def taken_external_id(
     session: AsyncSession,
-    table: type[ServiceExternalId] | type[OfferingExternalId] | type[CampaignExternalId],
+    table: Any,
     wanted: Iterable[tuple[str, str]],
 ) -> tuple[str, str] | None:
     """The first of `wanted` (system, id) that something in `table` holds already."""

@@ -3,19 +3,33 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Depends, Path, Query
 
 from catalog_service import queries
 from catalog_service.queries import sees_drafts
 from services.http import Now, ReadSession
 from services.identity import Principal, Role, may
 
-__all__ = ["NO_NUL", "Designer", "ExternalIdFilter", "NarrowedSight", "Reader", "Sight", "sees_drafts", "sees_figures"]
+__all__ = [
+    "NO_NUL",
+    "Designer",
+    "ExternalIdFilter",
+    "Identifier",
+    "NarrowedSight",
+    "Reader",
+    "Sight",
+    "System",
+    "sees_drafts",
+    "sees_figures",
+]
 
 Reader = Annotated[Principal, may(*Role)]
 # PostgreSQL cannot compare with NUL, so that nothing could ever match it.
 NO_NUL = r"^[^\x00]*$"
 ExternalIdFilter = Annotated[str | None, Query(max_length=300, pattern=NO_NUL, description="`<system>:<id>`")]
+# The external id of an upsert, as services.http.ExternalId has it; the id may hold slashes.
+System = Annotated[str, Path(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9._-]+$", examples=["cmdb"])]
+Identifier = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$", examples=["SVC-0042"])]
 Designer = Annotated[Principal, may(Role.SERVICE_OWNER)]
 
 

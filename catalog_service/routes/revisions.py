@@ -28,7 +28,7 @@ async def open_revision(
     principal: Designer,
 ) -> Revision:
     """It is numbered by itself and starts as a draft. 409 while another one is open."""
-    revision = await use_cases.open_revision(session, service_id, body)
+    revision = await use_cases.open_revision(session, service_id, body, principal=principal)
     response.headers["Location"] = f"/v1/services/{service_id}/revisions/{revision.number}"
     return etag(revision)
 
@@ -64,7 +64,9 @@ async def change_revision(
     principal: Designer,
 ) -> Revision:
     """Fields that are left out stay as they are. 409 once it has been live."""
-    return etag(await use_cases.change_revision(session, service_id, number, body, if_match=if_match))
+    return etag(
+        await use_cases.change_revision(session, service_id, number, body, principal=principal, if_match=if_match)
+    )
 
 
 @router.post("/{number}/publish", response_model=schemas.RevisionRead, summary="Publish a revision")
@@ -78,4 +80,6 @@ async def publish_revision(
     principal: Designer,
 ) -> Revision:
     """It becomes active, and the one before is archived. The first one publishes the service."""
-    return etag(await use_cases.publish_revision(session, service_id, number, if_match=if_match, now=now))
+    return etag(
+        await use_cases.publish_revision(session, service_id, number, principal=principal, if_match=if_match, now=now)
+    )

@@ -8,8 +8,17 @@ from sqlalchemy import select
 
 from catalog_service import queries, schemas
 from catalog_service.domain.service import ServiceState
-from catalog_service.routes import Designer, ExternalIdFilter, NarrowedSight, Reader, Sight, sees_figures
-from catalog_service.tables import Service, ServiceTransition, ServiceUnitCost
+from catalog_service.routes import (
+    Designer,
+    ExternalIdFilter,
+    Identifier,
+    NarrowedSight,
+    Reader,
+    Sight,
+    System,
+    sees_figures,
+)
+from catalog_service.tables import Capability, Service, ServiceTransition, ServiceUnitCost, TaxonomyNode
 from catalog_service.use_cases import services as use_cases
 from services.http import Api, Etag, IfMatch, Now, Page, Paging, ReadSession, RequiredIfMatch, WriteSession, paginate
 
@@ -33,9 +42,17 @@ async def list_services(
     sight: NarrowedSight,
     state: Annotated[ServiceState | None, Query(description="Only those in this state")] = None,
     external_id: ExternalIdFilter = None,
+    taxonomy_node_id: Annotated[UUID | None, Query(description="Of this node, or of one below it")] = None,
+    capability_id: Annotated[UUID | None, Query(description="Providing this capability, or one below it")] = None,
 ) -> Page[Any]:
     """Oldest first. Consumers and approvers see those that have been published."""
-    query = queries.services(state=state, external_id=external_id, sight=sight)
+    query = queries.services(
+        state=state,
+        external_id=external_id,
+        sight=sight,
+        below_node=None if taxonomy_node_id is None else queries.below(TaxonomyNode, taxonomy_node_id),
+        below_capability=None if capability_id is None else queries.below(Capability, capability_id),
+    )
     return await paginate(session, query, Service.id, paging)
 
 
@@ -43,9 +60,12 @@ async def list_services(
 async def read_service(
     service_id: UUID, session: ReadSession, etag: Etag, principal: Reader, sight: Sight
 ) -> schemas.ServiceDetail:
-    """With its latest unit cost, for service owners and finance."""
+    """With the way to its place in the taxonomy; for service owners and finance with its latest unit cost."""
     service = etag(await queries.the_service_for(session, service_id, sight))
     detail = schemas.ServiceDetail.model_validate(service)
+    if (node := service.taxonomy_node_id) is not None:
+        steps = (await queries.paths(session, TaxonomyNode, [node])).get(node, [])
+        detail.taxonomy_path = [schemas.StepRead.model_validate(step) for step in steps]
     if sees_figures(principal) and (cost := await session.get(ServiceUnitCost, service_id)) is not None:
         detail.unit_cost = schemas.UnitCostRead.model_validate(cost)
     return detail
@@ -61,7 +81,34 @@ async def change_service(
     principal: Designer,
 ) -> Service:
     """Fields that are left out stay as they are. 409 once the service is on its way out."""
-    return etag(await use_cases.change_service(session, service_id, body, if_match=if_match))
+    return etag(await use_cases.change_service(session, service_id, body, principal=principal, if_match=if_match))
+
+
+@router.put(
+    "/services/by-external-id/{system}/{identifier:path}",
+    response_model=schemas.ServiceRead,
+    responses={201: {"model": schemas.ServiceRead, "description": "It is new"}},
+    summary="Create or change a service by its external id",
+    openapi_extra={"x-upsert": True},
+)
+async def upsert_service(
+    system: System,
+    identifier: Identifier,
+    body: schemas.ServiceCreate,
+    response: Response,
+    session: WriteSession,
+    now: Now,
+    etag: Etag,
+    if_match: IfMatch,
+    principal: Designer,
+) -> Service:
+    """201 if it is new, else 200; what the body leaves out stays as it is, and external ids are added."""
+    service, new = await use_cases.upsert_service(
+        session, (system, identifier), body, principal=principal, if_match=if_match, now=now
+    )
+    response.status_code = 201 if new else 200
+    response.headers["Location"] = f"/v1/services/{service.id}"
+    return etag(service)
 
 
 @router.post("/services/{service_id}/evaluate", response_model=schemas.ServiceRead, summary="Evaluate a service")
@@ -76,7 +123,11 @@ async def evaluate_service(
 ) -> Service:
     """From draft to under_evaluation. Publishing its first revision then publishes the service."""
     to = ServiceState.UNDER_EVALUATION
-    return etag(await use_cases.move_service(session, service_id, to, reason=body.reason, if_match=if_match, now=now))
+    return etag(
+        await use_cases.move_service(
+            session, service_id, to, reason=body.reason, principal=principal, if_match=if_match, now=now
+        )
+    )
 
 
 @router.post("/services/{service_id}/cancel", response_model=schemas.ServiceRead, summary="Cancel a service")
@@ -91,7 +142,11 @@ async def cancel_service(
 ) -> Service:
     """Give up a service that has not been published."""
     to = ServiceState.CANCELLED
-    return etag(await use_cases.move_service(session, service_id, to, reason=body.reason, if_match=if_match, now=now))
+    return etag(
+        await use_cases.move_service(
+            session, service_id, to, reason=body.reason, principal=principal, if_match=if_match, now=now
+        )
+    )
 
 
 @router.post(
@@ -108,7 +163,8 @@ async def announce_retirement(
     if_match: IfMatch,
     principal: Designer,
 ) -> Service:
-    """From published to pending_retirement: no more revisions and offerings. 409 names whom it touches."""
+    """From published to pending_retirement: no more revisions, nor offerings, nor does what is scheduled go live.
+    409 names whom it touches. There is no way back."""
     to = ServiceState.PENDING_RETIREMENT
     return etag(
         await use_cases.move_service(
@@ -116,9 +172,11 @@ async def announce_retirement(
             service_id,
             to,
             reason=body.reason,
+            principal=principal,
             if_match=if_match,
             now=now,
             acknowledge_impact=body.acknowledge_impact,
+            planned_for=body.planned_for,
         )
     )
 
@@ -135,7 +193,11 @@ async def retire_service(
 ) -> Service:
     """From pending_retirement to retired. 409 while it is offered, held or required."""
     to = ServiceState.RETIRED
-    return etag(await use_cases.move_service(session, service_id, to, reason=body.reason, if_match=if_match, now=now))
+    return etag(
+        await use_cases.move_service(
+            session, service_id, to, reason=body.reason, principal=principal, if_match=if_match, now=now
+        )
+    )
 
 
 @router.get(

@@ -61,12 +61,22 @@ from catalog_service.schemas.offerings import (
     ScoreRead,
 )
 from catalog_service.schemas.parts import Reason
+from catalog_service.schemas.portfolio import (
+    CapabilityDetail,
+    NodeChange,
+    NodeCreate,
+    NodeMove,
+    NodeRead,
+    ProviderRead,
+    StepRead,
+)
 from catalog_service.schemas.revisions import RevisionChange, RevisionCreate, RevisionRead
 from catalog_service.schemas.services import (
     ServiceChange,
     ServiceCreate,
     ServiceDetail,
     ServiceRead,
+    SupportContact,
     TransitionRead,
     UnitCostRead,
 )
@@ -88,6 +98,7 @@ __all__ = [
     "CampaignReasonRead",
     "CampaignResultsRead",
     "CampaignTransitionRead",
+    "CapabilityDetail",
     "Commitment",
     "DependenciesWrite",
     "Dependency",
@@ -101,6 +112,10 @@ __all__ = [
     "MyCampaign",
     "MyCampaignUnit",
     "MyCampaigns",
+    "NodeChange",
+    "NodeCreate",
+    "NodeMove",
+    "NodeRead",
     "OfferingBrief",
     "OfferingChange",
     "OfferingCreate",
@@ -109,6 +124,7 @@ __all__ = [
     "OfferingItem",
     "OfferingRead",
     "PathStep",
+    "ProviderRead",
     "Reason",
     "RetirementAnnouncement",
     "RevisionChange",
@@ -120,6 +136,8 @@ __all__ = [
     "ServiceDetail",
     "ServiceImpact",
     "ServiceRead",
+    "StepRead",
+    "SupportContact",
     "Tier",
     "TierAttribute",
     "TierAttributeRead",

@@ -1,5 +1,6 @@
 """Bodies of what a service's or an offering's end would touch."""
 
+from datetime import date
 from uuid import UUID
 
 from pydantic import Field
@@ -11,6 +12,9 @@ from services.http import DecimalString, Read
 
 
 class RetirementAnnouncement(Reason):
+    planned_for: date | None = Field(
+        None, description="The day on which it is meant to be gone; nothing happens by itself then"
+    )
     acknowledge_impact: bool = Field(
         False, description="Needed where somebody holds the service or cannot do without it: see its impact"
     )

@@ -1,13 +1,27 @@
 """Bodies of services and of their way through the portfolio."""
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
 from catalog_service.domain.service import ServiceState
-from catalog_service.schemas.parts import ExternalIds, Name, PersonId, Text, Unit, unchanged
+from catalog_service.schemas.parts import LINE, ExternalIds, Name, PersonId, Text, Unit, unchanged
+from catalog_service.schemas.portfolio import StepRead
 from services.http import Body, DecimalString, ExternalId, Read
+
+CapabilityIds = Annotated[list[UUID], Field(max_length=200, description="Business capabilities that it provides")]
+
+
+class SupportContact(Body):
+    """A team and where it can be reached; never a person."""
+
+    team: Name = Field(examples=["Server operations"])
+    channel: Annotated[
+        str,
+        Field(min_length=1, max_length=200, pattern=LINE, examples=["#servers"], description="Queue, chat or page"),
+    ]
 
 
 class ServiceCreate(Body):
@@ -15,15 +29,22 @@ class ServiceCreate(Body):
     description: Text = ""
     unit_of_measure: Unit = Field(description="What its cost and volume are counted in")
     owner_id: PersonId | None = None
+    support_contact: SupportContact | None = None
+    taxonomy_node_id: UUID | None = None
+    capability_ids: CapabilityIds = Field(default_factory=list)
     external_ids: ExternalIds = Field(default_factory=list)
 
 
 class ServiceChange(Body):
-    """What is left out stays as it is."""
+    """What is left out stays as it is; owner, support contact and taxonomy node can be taken back with null."""
 
     name: Name = unchanged()
     description: Text = unchanged()
+    unit_of_measure: Unit = unchanged()
     owner_id: PersonId | None = None
+    support_contact: SupportContact | None = None
+    taxonomy_node_id: UUID | None = None
+    capability_ids: CapabilityIds = unchanged()
 
 
 class UnitCostRead(Read):
@@ -38,8 +59,13 @@ class ServiceRead(Read):
     id: UUID
     name: str
     description: str
+    features: list[str] = Field(description="What its active revision promises")
     owner_id: str | None
+    support_contact: SupportContact | None
+    taxonomy_node_id: UUID | None
+    capability_ids: list[UUID]
     state: ServiceState
+    retirement_planned_for: date | None
     unit_of_measure: str
     active_revision: int | None
     external_ids: list[ExternalId]
@@ -48,6 +74,7 @@ class ServiceRead(Read):
 
 
 class ServiceDetail(ServiceRead):
+    taxonomy_path: list[StepRead] = Field(default_factory=list, description="From the top down to its node")
     unit_cost: UnitCostRead | None = Field(
         default=None, description="As pricing published it last; for service owners and finance"
     )

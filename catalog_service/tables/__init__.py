@@ -20,7 +20,14 @@ from catalog_service.tables.campaigns import (
     RaisedDemand,
 )
 from catalog_service.tables.dependencies import DependencyGraph, ServiceDependency
-from catalog_service.tables.known import KnownSubscription, ServiceScore, ServiceUnitCost
+from catalog_service.tables.known import (
+    KnownDemand,
+    KnownImprovement,
+    KnownSubscription,
+    KnownTheme,
+    ServiceScore,
+    ServiceUnitCost,
+)
 from catalog_service.tables.offerings import Offering, OfferingAudience, OfferingExternalId, OfferingRelation
 from catalog_service.tables.portfolio import (
     Capability,
@@ -48,9 +55,12 @@ __all__ = [
     "Capability",
     "CapabilityExternalId",
     "DependencyGraph",
+    "KnownDemand",
+    "KnownImprovement",
     "KnownPrice",
     "KnownPriceChange",
     "KnownSubscription",
+    "KnownTheme",
     "KnownUnitProfile",
     "Measurement",
     "ObservedLeadTime",

@@ -1,4 +1,4 @@
-"""The catalogue's copies of what other apps own: scores, unit costs, subscriptions."""
+"""The catalogue's copies of what other apps own: scores, unit costs, subscriptions, and why a service changes."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -50,3 +50,32 @@ class KnownSubscription(Projection, Base):
     # What campaigns are measured by; of what was told before these were kept, a rebuild fills them.
     demand_id: Mapped[UUID | None]
     activated_at: Mapped[datetime | None] = mapped_column(UtcInstant)
+
+
+class KnownTheme(Projection, Base):
+    """Feedback's themes: what several threads are about."""
+
+    __tablename__ = "known_theme"
+
+    service_id: Mapped[UUID]
+    name: Mapped[str]
+
+
+class KnownImprovement(Projection, Base):
+    """Feedback's improvements, as they were told last."""
+
+    __tablename__ = "known_improvement"
+
+    service_id: Mapped[UUID]
+    title: Mapped[str]
+    state: Mapped[str]
+
+
+class KnownDemand(Projection, Base):
+    """Demand's demands: what a revision may answer, and of whom."""
+
+    __tablename__ = "known_demand"
+
+    business_unit_id: Mapped[UUID]
+    title: Mapped[str]
+    state: Mapped[str]

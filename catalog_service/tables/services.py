@@ -1,6 +1,6 @@
 """Services, who moved them through the portfolio, and their revisions."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,8 +31,10 @@ class Service(Aggregate, Base):
     owner_id: Mapped[str | None]
     support_contact: Mapped[dict[str, Any] | None] = mapped_column(JsonDocument)
     taxonomy_node_id: Mapped[UUID | None] = mapped_column(ForeignKey("taxonomy_node.id"), index=True)
+    features: Mapped[list[str]] = mapped_column(JsonDocument, default=list)  # what the active revision promises
     state: Mapped[ServiceState] = mapped_column(state_column(ServiceState), index=True)
     active_revision: Mapped[int | None]
+    retirement_planned_for: Mapped[date | None]
     external_ids: Mapped[list[ServiceExternalId]] = relationship(
         lazy="selectin", order_by=[ServiceExternalId.system, ServiceExternalId.id]
     )
@@ -70,5 +72,10 @@ class Revision(Aggregate, Base):
     changes: Mapped[list[str]] = mapped_column(JsonDocument)
     improvement_ids: Mapped[list[str]] = mapped_column(JsonDocument)
     demand_ids: Mapped[list[str]] = mapped_column(JsonDocument)
+    theme_ids: Mapped[list[str]] = mapped_column(JsonDocument, default=list)
+    # Of an open revision: what it will change of the service. Once it is live: all that it promises, for good.
+    content: Mapped[dict[str, Any]] = mapped_column(JsonDocument, default=dict)
+    based_on: Mapped[int | None]
+    live_at: Mapped[datetime | None] = mapped_column(UtcInstant)
     published_at: Mapped[datetime | None] = mapped_column(UtcInstant)
     archived_at: Mapped[datetime | None] = mapped_column(UtcInstant)

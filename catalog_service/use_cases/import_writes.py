@@ -31,7 +31,7 @@ from catalog_service.tables import Offering, Revision, Service
 from catalog_service.use_cases.import_checks import Plan
 from catalog_service.use_cases.import_names import TABLES, Names
 from catalog_service.use_cases.offerings import columns_of
-from catalog_service.use_cases.services import note_transition
+from catalog_service.use_cases.services import note_transition, provide
 from services.db import touch
 from services.db.types import UtcInstant
 from services.errors import Conflict
@@ -115,22 +115,27 @@ class Writes:
         for each in records:
             fields = dict(each["fields"])
             names, state = fields.pop("external_ids", None), fields.pop("state", None)
+            provided = fields.pop("capability_ids", None)
             row = rows.get(UUID(each["id"]))
             if row is None:
                 row = Service(
                     id=UUID(each["id"]),
-                    **_columns(table, fields),
+                    **({"features": []} | _columns(table, fields)),
                     state=ServiceState(state),
                     active_revision=None,
                     external_ids=[],
+                    capabilities=[],
                 )
                 self._session.add(row)
                 _name(row, external, names)
+                provide(row, [UUID(one) for one in provided or ()])
                 note_transition(self._session, row, None, reason=REASON, now=self._now)
                 record(self._session, row, ServiceCreated)
                 continue
             _assign(row, fields)
             _name(row, external, names)
+            if provided is not None:
+                provide(row, [UUID(one) for one in provided])
             for step in each["steps"]:
                 before, row.state = row.state, ServiceState(step)
                 note_transition(self._session, row, before, reason=REASON, now=self._now)

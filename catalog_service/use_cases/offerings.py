@@ -14,7 +14,7 @@ from catalog_service.domain.offering import AudienceKind, OfferingState, Readine
 from catalog_service.events import OfferingPublished, OfferingRetired
 from catalog_service.schemas import Audience, OfferingChange, OfferingCreate
 from catalog_service.tables import Offering, OfferingAudience, OfferingExternalId, Service, TaxonomyNode
-from catalog_service.use_cases.services import ExternalIdTaken
+from catalog_service.use_cases.external_ids import ExternalIdTaken
 from services.db import touch
 from services.errors import Fault, Invalid
 from services.events import current_thread, record

@@ -16,21 +16,29 @@ from catalog_service.domain.revision import RevisionState
 from catalog_service.events import RevisionData, ServiceChanged, ServiceRevisionPublished
 from catalog_service.schemas import RevisionChange, RevisionCreate
 from catalog_service.tables import Revision
+from catalog_service.use_cases.ownership import require_ownership
 from catalog_service.use_cases.services import note_transition
 from services.db import touch
 from services.events import record
 from services.http import check_version
+from services.identity import Principal
 
 
-async def open_revision(session: AsyncSession, service_id: UUID, body: RevisionCreate) -> Revision:
-    """Open the next revision as a draft. Raises DraftRevisionExists, ServiceClosed."""
+async def open_revision(
+    session: AsyncSession, service_id: UUID, body: RevisionCreate, *, principal: Principal
+) -> Revision:
+    """Open the next revision as a draft. Raises NotYourService, DraftRevisionExists, ServiceClosed."""
     service = await queries.the_service(session, service_id)
+    require_ownership(service, principal)
     service_domain.require_open(service.state)
     revision = Revision(
         **body.model_dump(mode="json"),
         service_id=service_id,
         number=domain.next_number(await queries.numbered_states(session, service_id)),
         state=RevisionState.DRAFT,
+        theme_ids=[],
+        content={},
+        based_on=service.active_revision,
     )
     touch(revision)
     touch(service)
@@ -40,10 +48,18 @@ async def open_revision(session: AsyncSession, service_id: UUID, body: RevisionC
 
 
 async def change_revision(
-    session: AsyncSession, service_id: UUID, number: int, body: RevisionChange, *, if_match: frozenset[int] | None
+    session: AsyncSession,
+    service_id: UUID,
+    number: int,
+    body: RevisionChange,
+    *,
+    principal: Principal,
+    if_match: frozenset[int] | None,
 ) -> Revision:
+    service = await queries.the_service(session, service_id)
     revision = await queries.the_revision(session, service_id, number)
     check_version(revision, if_match)
+    require_ownership(service, principal)
     domain.require_editable(revision.state)
     changes = body.model_dump(mode="json", exclude_unset=True)
     for name, value in changes.items():
@@ -54,12 +70,19 @@ async def change_revision(
 
 
 async def publish_revision(
-    session: AsyncSession, service_id: UUID, number: int, *, if_match: frozenset[int] | None, now: datetime
+    session: AsyncSession,
+    service_id: UUID,
+    number: int,
+    *,
+    principal: Principal,
+    if_match: frozenset[int] | None,
+    now: datetime,
 ) -> Revision:
     """Take a revision live and archive the one before; the first one publishes the service."""
     service = await queries.the_service(session, service_id)
     revision = await queries.the_revision(session, service_id, number)
     check_version(revision, if_match)
+    require_ownership(service, principal)
     revision.state = domain.move(revision.state, RevisionState.ACTIVE)
     revision.published_at = now
     touch(revision)

@@ -1,5 +1,6 @@
 """The OpenAPI document of an app: FastAPI's own, with what every operation has in common added in one place.
 
+An operation that creates or changes says `x-upsert`: only there is If-Match no duty of a PUT.
 Problems (RFC 9457) as the body of every error, Idempotency-Key on every POST, Correlation-Id on every write.
 """
 
@@ -79,7 +80,7 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
                 operation["parameters"].append(_KEY)
             elif method != "get":
                 for parameter in operation["parameters"]:
-                    if parameter["name"] == "if-match":
+                    if parameter["name"] == "if-match" and not operation.get("x-upsert"):
                         parameter["required"] = True
     return document
 
@@ -95,5 +96,5 @@ def _refusals_of(method: str, operation: dict[str, Any]) -> dict[str, str]:
     if method != "get":
         statuses |= {"404", "409", "413"}
         if any(parameter.get("name") == "if-match" for parameter in operation.get("parameters", ())):
-            statuses |= {"412"} | (set() if method == "post" else {"428"})
+            statuses |= {"412"} | (set() if method == "post" or operation.get("x-upsert") else {"428"})
     return {status: meaning for status, meaning in _REFUSALS.items() if status in statuses}

@@ -28,6 +28,12 @@ async def test_a_service_is_created_found_and_announced(catalog: ServiceHarness,
         "id": service["id"],
         "state": "draft",
         "owner_id": None,
+        "features": [],
+        "support_contact": None,
+        "taxonomy_node_id": None,
+        "capability_ids": [],
+        "active_revision": None,
+        "retirement_planned_for": None,
         **{name: SERVICE[name] for name in ("name", "description", "unit_of_measure", "external_ids")},
     }
 
@@ -66,18 +72,26 @@ async def test_a_service_is_described_anew_with_if_match(catalog: ServiceHarness
     path = f"/v1/services/{service['id']}"
     assert (await owner.patch(path, json={"name": "Servers"})).status_code == 428
     changed = await owner.patch(path, json={"name": "Servers", "owner_id": "p-1"}, headers={"If-Match": '"1"'})
-    assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
+    assert (changed.status_code, changed.headers["etag"]) == (200, '"3"')
     assert (changed.json()["name"], changed.json()["description"]) == ("Servers", SERVICE["description"])
     stale = await owner.patch(path, json={"name": "x"}, headers={"If-Match": '"1"'})
     assert stale.status_code == 412
-    same = await owner.patch(path, json={"name": "Servers"}, headers={"If-Match": '"2"'})
-    assert same.headers["etag"] == '"2"'
-    null = await owner.patch(path, json={"name": None}, headers={"If-Match": '"2"'})
+    admin = catalog.client(["admin"])
+    same = await admin.patch(path, json={"name": "Servers"}, headers={"If-Match": '"3"'})
+    assert same.headers["etag"] == '"3"'
+    null = await admin.patch(path, json={"name": None}, headers={"If-Match": '"3"'})
     assert (null.status_code, null.json()["errors"][0]["pointer"]) == (422, "/name")
-    cleared = await owner.patch(path, json={"owner_id": None}, headers={"If-Match": '"2"'})
+    refused = await owner.patch(path, json={"owner_id": None}, headers={"If-Match": '"3"'})
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:itaas:problem:not-your-service")
+    cleared = await admin.patch(path, json={"owner_id": None}, headers={"If-Match": '"3"'})
     assert cleared.json()["owner_id"] is None
-    events = await catalog.published("itaas.catalog.service.changed.v1")
-    assert [(event.sequence, event.data["owner_id"]) for event in events] == [(2, "p-1"), (3, None)]
+    told = [(event.type.split(".")[3], event.sequence, event.data["owner_id"]) for event in await catalog.published()]
+    assert told == [
+        ("created", 1, None),
+        ("changed", 2, "p-1"),
+        ("owner-changed", 3, "p-1"),
+        ("owner-changed", 4, None),
+    ]
 
 
 async def test_the_portfolio_is_walked_with_reasons(catalog: ServiceHarness, owner: httpx.AsyncClient) -> None:
