@@ -30,6 +30,8 @@ class Entry:
 
 def line_of(entry: Entry, path: Sequence[str | int]) -> int:
     """The line of the part at `path`; of what is missing, that of what it is missing from."""
+    if entry.origin:
+        return entry.lines[0]
     place, line, node = 0, entry.lines[0], entry.value
     for part in path:
         place += 1

@@ -1,13 +1,32 @@
 """The whole catalogue, in the order of ids and a portion at a time: memory holds no more than that."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from catalog_service.tables import ServiceDependency
+
 PORTION = 200
+
+
+async def dependencies_of(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, list[ServiceDependency]]:
+    """What each of the services `ids` depends on."""
+    found: dict[UUID, list[ServiceDependency]] = {service_id: [] for service_id in ids}
+    query = select(ServiceDependency).where(ServiceDependency.service_id.in_(list(found)))
+    for row in await session.scalars(query.order_by(ServiceDependency.on_id)):
+        found[row.service_id].append(row)
+    return found
+
+
+async def all_dependencies(session: AsyncSession) -> dict[UUID, list[UUID]]:
+    """The whole graph: of each service those that it depends on."""
+    edges: dict[UUID, list[UUID]] = {}
+    for service_id, on_id in await session.execute(select(ServiceDependency.service_id, ServiceDependency.on_id)):
+        edges.setdefault(service_id, []).append(on_id)
+    return edges
 
 
 async def all_rows(session: AsyncSession, table: Any) -> AsyncIterator[list[Any]]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
+from catalog_service.schemas.dependencies import Dependency
 from catalog_service.schemas.offerings import OfferingCreate, OfferingRead
 from catalog_service.schemas.parts import ExternalIds, Instant, Key, Name, Text
 from catalog_service.schemas.revisions import RevisionCreate, RevisionRead
@@ -65,9 +66,14 @@ class NodeRead(Read):
 class ServiceEntry(ServiceCreate):
     id: KnownId = None
     key: KnownKey = None
+    dependencies: Annotated[list[Dependency], Field(max_length=200)] = Field(default_factory=list)
     state: ServiceState = Field(
         ServiceState.DRAFT, description="Whatever is not draft or under_evaluation needs an admin"
     )
+
+
+class ServiceShown(ServiceRead):
+    dependencies: list[Dependency] = Field(default_factory=list)
 
 
 class RevisionEntry(RevisionCreate):
@@ -110,7 +116,7 @@ class Section:
 
     def shown(self, row: Any) -> dict[str, Any]:
         """A thing as entries have it, with ids where a document has references."""
-        read = self.read.model_validate(row).model_dump(mode="json")
+        read = self.read.model_validate(row, from_attributes=True).model_dump(mode="json")
         return in_order({name: read[name] for name in self.fields})
 
 
@@ -118,6 +124,7 @@ class Section:
 _SETS = (
     ("external_ids",),
     ("capability_ids",),
+    ("dependencies",),
     ("audience", "business_unit_ids"),
     ("audience", "roles"),
     ("relations",),
@@ -144,8 +151,12 @@ ALL = {
             "services",
             "service",
             ServiceEntry,
-            ServiceRead,
-            {("taxonomy_node_id",): "taxonomy", ("capability_ids", "*"): "capabilities"},
+            ServiceShown,
+            {
+                ("taxonomy_node_id",): "taxonomy",
+                ("capability_ids", "*"): "capabilities",
+                ("dependencies", "*", "on_id"): "services",
+            },
         ),
         Section("revisions", "revision", RevisionEntry, RevisionRead, {}, within="services"),
         Section(

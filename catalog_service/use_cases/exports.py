@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service.documents import Writer
-from catalog_service.queries.whole import PORTION, all_rows, by_service
+from catalog_service.queries.whole import PORTION, all_rows, by_service, dependencies_of
 from catalog_service.schemas.interchange import ALL, SECTIONS, VERSION, Section
 from catalog_service.tables import Offering, Revision
 from catalog_service.use_cases.import_checks import places_of, replace
@@ -73,6 +73,10 @@ class _Inner:
 
 async def _entries(session: AsyncSession, section: Section, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """`rows` as a document has them: with references in the place of ids."""
+    if section.name == "services":
+        needed = await dependencies_of(session, (row.id for row in rows))
+        for row in rows:
+            row.dependencies = needed[row.id]
     entries = [section.shown(row) for row in rows]
     for path, target in section.references.items():
         holders = [(entry, *place) for entry in entries for place in places_of(entry, path)]

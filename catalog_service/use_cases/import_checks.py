@@ -16,15 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service.documents import Entry, line_of
 from catalog_service.domain import interchange
+from catalog_service.domain.fulfilment import find_cycle
 from catalog_service.domain.interchange import KEY_SYSTEM
 from catalog_service.domain.revision import OPEN as OPEN_REVISIONS
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
+from catalog_service.queries.whole import all_dependencies, dependencies_of
 from catalog_service.schemas.interchange import ALL, PAST, Section, in_order
 from catalog_service.tables import Revision
 from catalog_service.use_cases.import_names import TABLES, Names
 from catalog_service.use_cases.import_reading import Reading, Spool, entry_of
-from catalog_service.use_cases.import_rules import Actor, changeable, check_body, refuse_states, require_ownership
+from catalog_service.use_cases.import_rules import Actor, changeable, faults_of, refuse_states, require_ownership
 from services.errors import Refusal
 
 KEPT_CHANGES = 1_000
@@ -71,6 +73,7 @@ class Checks:
         self._actor = actor
         self._lives: dict[UUID, _Life] = {}
         self._parents: dict[str, dict[UUID, UUID | None]] = {"taxonomy": {}, "capabilities": {}}
+        self._edges: dict[UUID, list[UUID]] = {}
         self._versions: set[tuple[UUID, int]] = set()
 
     async def run(self, session: AsyncSession) -> AsyncIterator[int]:
@@ -80,6 +83,7 @@ class Checks:
             self._parents[name] = {
                 node: parent for node, parent in await session.execute(select(table.id, table.parent_id))
             }
+        self._edges = await all_dependencies(session)
         done = 0
         for section in ALL.values():
             for records in self._reading.spools[section.name].batches():
@@ -92,6 +96,7 @@ class Checks:
                 yield done
         self._check_trees()
         self._check_lives()
+        self._check_graph()
 
     async def _rows(self, session: AsyncSession, section: Section, entries: Sequence[Entry]) -> dict[Any, Any]:
         """What the catalogue has of `entries` already, by their id; revisions by service and number."""
@@ -106,7 +111,11 @@ class Checks:
         places = self._reading.places[section.name]
         ids = [places[entry.number].id for entry in entries if places[entry.number].known]
         table = TABLES[section.name][0]
-        return {row.id: row for row in await session.scalars(select(table).where(table.id.in_(ids)))}
+        known = {row.id: row for row in await session.scalars(select(table).where(table.id.in_(ids)))}
+        if section.name == "services":
+            for service_id, needed in (await dependencies_of(session, known)).items():
+                known[service_id].dependencies = needed
+        return known
 
     def _service_of(self, entry: Entry) -> UUID:
         assert entry.within is not None
@@ -203,13 +212,18 @@ class Checks:
             changeable(section.name, row, changed, self._actor)
             if section.parent is not None and getattr(row, section.parent) != service_id:
                 self._note(entry, [], "belongs to another service, and stays with it")
-        check_body(section.name, body, row, new, None if life is None else life.state, self._actor)
+        for fault in faults_of(section.name, body, row, new, None if life is None else life.state, self._actor):
+            self._note(entry, _path(fault.pointer), fault.message)
         steps = refuse_states(section.name, row, new.get("state"), self._actor)
         if section.name == "services":
             thing_id = self._reading.places["services"][entry.number].id
             assert thing_id is not None
+            self._edges[thing_id] = [UUID(each["on_id"]) for each in new["dependencies"]]
+            self._check_dependencies(entry, thing_id)
             owner_id = new["owner_id"] if row is None else row.owner_id
-            self._lives[thing_id] = _Life(entry.lines[0], entry.pointer, ServiceState(new["state"]), owner_id)
+            self._lives[thing_id] = _Life(
+                line_of(entry, ["state"]), entry.pointer, ServiceState(new["state"]), owner_id
+            )
         elif section.name == "revisions" and life is not None:
             life.revisions[new["number"]] = RevisionState(new["state"])
         elif section.name in self._parents:
@@ -226,6 +240,29 @@ class Checks:
             if version in self._versions:
                 self._note(entry, ["number"], f"version {new['number']} of this series is in the file twice")
             self._versions.add(version)
+
+    def _check_dependencies(self, entry: Entry, thing_id: UUID) -> None:
+        needed = self._edges[thing_id]
+        for number, on_id in enumerate(needed):
+            if on_id == thing_id:
+                self._note(entry, ["dependencies", number, "on_id"], "is the service itself")
+            elif on_id in needed[:number]:
+                self._note(entry, ["dependencies", number, "on_id"], "is named already")
+
+    def _check_graph(self) -> None:
+        """No service may need itself through others. One circle is told at a time."""
+        edges = {service_id: [on_id for on_id in on if on_id != service_id] for service_id, on in self._edges.items()}
+        for on in list(edges.values()):
+            for on_id in on:
+                edges.setdefault(on_id, [])
+        path = find_cycle({str(one): [str(each) for each in on] for one, on in edges.items()})
+        if path:
+            ids = {str(place.id): place for place in self._reading.places["services"].values()}
+            place = next((ids[one] for one in path if one in ids), None)
+            told = " -> ".join(ids[one].pointer if one in ids else one for one in path)
+            if place is not None:
+                message = f"services would depend on each other in a circle: {told}"
+                self._reading.faults.add(place.line, f"{place.pointer}/dependencies", message)
 
     def _check_trees(self) -> None:
         for name, parents in self._parents.items():
@@ -251,7 +288,7 @@ class Checks:
                 self._reading.faults.add(life.line, f"{life.pointer}/state", message)
 
     def _note(self, entry: Entry, path: Sequence[str | int], message: str) -> None:
-        if entry.origin:
+        if entry.origin:  # its parts are not those of the file
             self._reading.faults.add(
                 entry.lines[0], entry.pointer, f"{'/'.join(map(str, path))}: {message}".lstrip(": ")
             )

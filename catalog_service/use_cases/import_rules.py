@@ -5,7 +5,7 @@ transitions allows. The price plan and the unit cost of the readiness gate are n
 after it has heard of the offering.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from catalog_service.schemas import OfferingChange, RevisionChange, ServiceChang
 from catalog_service.schemas.interchange import OfferingEntry
 from catalog_service.tables import Service
 from catalog_service.use_cases.offerings import check_parts
-from services.errors import Conflict, Fault, Forbidden, Invalid
+from services.errors import Conflict, Fault, Forbidden, Refusal
 
 _STATES: Mapping[str, Any] = {"services": ServiceState, "revisions": RevisionState, "offerings": OfferingState}
 _NEXT: Mapping[str, Mapping[Any, Any]] = {
@@ -35,6 +35,9 @@ _FREE: Mapping[str, frozenset[str]] = {
 }
 # What may still change of an offering once it is published.
 _LIVE_CHANGES = frozenset({"audience", "valid_until", "taxonomy_node_id", "relations"})
+_PARTS = ("tier", "commitments", "fulfilment", "request_form")
+# The states of a service whose offerings can be published.
+_OFFERED = frozenset({ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT})
 _CHANGES: Mapping[str, frozenset[str]] = {
     "services": frozenset(ServiceChange.model_fields),
     "revisions": frozenset(RevisionChange.model_fields),
@@ -52,9 +55,6 @@ class StateNeedsAdmin(Forbidden): ...
 
 
 class NotYourService(Forbidden): ...
-
-
-class OfferingIncomplete(Invalid): ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,35 +89,48 @@ def changeable(section: str, row: Any, changed: set[str], actor: Actor) -> None:
     elif section == "offerings" and row.state is not OfferingState.DRAFT:
         allowed = _LIVE_CHANGES if row.state is OfferingState.PUBLISHED else frozenset()
         why = f"the offering is {row.state}; draft its next version"
-    fixed = sorted(changed - allowed - {"state", "external_ids"})
+    fixed = sorted(changed - allowed - {"state", "external_ids", "dependencies"})
     if fixed:
         raise FieldsFixed(why, faults=[Fault(f"/{name}", why) for name in fixed])
 
 
-def check_body(
+def faults_of(
     section: str, body: BaseModel, row: Any, new: Mapping[str, Any], service_state: ServiceState | None, actor: Actor
-) -> None:
-    """The rules that the API has for what `body` says. Raises their refusals, and NotYourService."""
-    if section == "services" and not actor.may_change(new["owner_id"]):
-        raise NotYourService("not yours", faults=[Fault("/owner_id", "only an admin may make it somebody else's")])
+) -> list[Fault]:
+    """Everything that the API's rules have against what `body` says."""
+    if section == "services":
+        is_other = row is None or new["owner_id"] != row.owner_id
+        if is_other and not actor.may_change(new["owner_id"]):
+            return [Fault("/owner_id", "only an admin may make it somebody else's")]
     if not isinstance(body, OfferingEntry):
-        return
-    check_parts(body)
-    validity.check(body.valid_from, body.valid_until)
-    if row is None and service_state is not None:
-        _check_place(OfferingState(new["state"]), service_state)
-    if new["state"] != OfferingState.DRAFT and (row is None or row.state is OfferingState.DRAFT):
-        _check_whole(new)
+        return []
+    faults = _told(check_parts, body)
+    if faults:  # it tells of the first part alone
+        faults = [fault for name in _PARTS for fault in _told(check_parts, _only(body, name))]
+    faults += _told(validity.check, body.valid_from, body.valid_until)
+    state = OfferingState(new["state"])
+    if row is None and service_state is not None and state is OfferingState.PUBLISHED and service_state not in _OFFERED:
+        faults.append(Fault("/state", f"published, but its service is {service_state}"))
+    if state is not OfferingState.DRAFT and (row is None or row.state is OfferingState.DRAFT):
+        faults += _missing(new)
+    return faults
 
 
-def _check_place(state: OfferingState, service_state: ServiceState) -> None:
-    live = (ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT)
-    if state is OfferingState.PUBLISHED and service_state not in live:
-        message = f"published, but its service is {service_state}"
-        raise OfferingIncomplete(message, faults=[Fault("/state", message)])
+def _told(check: Callable[..., None], *values: Any) -> list[Fault]:
+    try:
+        check(*values)
+    except Refusal as refusal:
+        return list(refusal.faults) or [Fault("", refusal.detail)]
+    return []
 
 
-def _check_whole(new: Mapping[str, Any]) -> None:
+def _only(body: OfferingEntry, name: str) -> OfferingEntry:
+    """The body as if it said nothing but `name`."""
+    others = {other: OfferingEntry.model_fields[other].get_default(call_default_factory=True) for other in _PARTS}
+    return body.model_copy(update=others | {name: getattr(body, name)})
+
+
+def _missing(new: Mapping[str, Any]) -> list[Fault]:
     """What has been published has all parts that its event tells of."""
     gaps = offering.missing(
         offering.Readiness(
@@ -129,9 +142,7 @@ def _check_whole(new: Mapping[str, Any]) -> None:
             fulfilment=len(new["fulfilment"]),
         )
     )
-    if gaps:
-        faults = [Fault(gap.pointer, f"what is {new['state']} has {gap.message}") for gap in gaps]
-        raise OfferingIncomplete("the offering is not whole", faults=faults)
+    return [Fault(gap.pointer, f"what is {new['state']} has {gap.message}") for gap in gaps]
 
 
 def refuse_states(section: str, row: Any, wanted: str | None, actor: Actor) -> list[str]:

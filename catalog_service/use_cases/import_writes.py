@@ -10,24 +10,30 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Enum, Uuid, select
+from sqlalchemy import Enum, Uuid, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from catalog_service.domain.fulfilment import find_cycle
 from catalog_service.domain.interchange import parents_first
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
 from catalog_service.events import (
+    DependencyData,
     OfferingPublished,
     OfferingRetired,
     RevisionData,
     ServiceChanged,
     ServiceCreated,
+    ServiceData,
+    ServiceDependenciesChanged,
     ServiceRevisionPublished,
 )
-from catalog_service.schemas import OfferingChange
+from catalog_service.queries.whole import all_dependencies
+from catalog_service.schemas import Dependency, OfferingChange
 from catalog_service.schemas.interchange import OfferingEntry
-from catalog_service.tables import Offering, Revision, Service
+from catalog_service.tables import Offering, Revision, Service, ServiceDependency
+from catalog_service.use_cases.dependencies import hold_graph
 from catalog_service.use_cases.import_checks import Plan
 from catalog_service.use_cases.import_names import TABLES, Names
 from catalog_service.use_cases.offerings import columns_of
@@ -53,6 +59,7 @@ class Writes:
         self._plan = plan
         self._names = names
         self._now = now
+        self._dependencies: dict[UUID, list[dict[str, Any]]] = {}
 
     async def run(self) -> None:
         await self._require_references()
@@ -62,6 +69,7 @@ class Writes:
                 await self._write_nodes(section, batch)
         for records in self._plan.spools["services"].batches():
             await self._write_services(records)
+        await self._write_dependencies()
         for records in self._plan.spools["revisions"].batches():
             await self._write_revisions(records)
         for records in self._plan.spools["offerings"].batches():
@@ -116,6 +124,10 @@ class Writes:
             fields = dict(each["fields"])
             names, state = fields.pop("external_ids", None), fields.pop("state", None)
             provided = fields.pop("capability_ids", None)
+            if (needed := fields.pop("dependencies", None)) or (needed is not None and each["version"] is not None):
+                self._dependencies[UUID(each["id"])] = needed
+                if not fields and names is None and not each["steps"]:
+                    continue  # the event of its dependencies tells of it
             row = rows.get(UUID(each["id"]))
             if row is None:
                 row = Service(
@@ -141,6 +153,30 @@ class Writes:
                 note_transition(self._session, row, before, reason=REASON, now=self._now)
             record(self._session, row, ServiceChanged, thread=current_thread())
         await self._done()
+
+    async def _write_dependencies(self) -> None:
+        """Once all services are there. The graph is held, so that no other change can make a circle with this one."""
+        if not self._dependencies:
+            return
+        await hold_graph(self._session)
+        for batch in _portions(list(self._dependencies)):
+            await self._session.execute(delete(ServiceDependency).where(ServiceDependency.service_id.in_(batch)))
+            rows = await self._session.scalars(select(Service).where(Service.id.in_(batch)))
+            for service in rows.all():
+                needed = sorted(self._dependencies[service.id], key=lambda each: str(each["on_id"]))
+                parts = [Dependency.model_validate(each) for each in needed]
+                self._session.add_all(ServiceDependency(service_id=service.id, **part.model_dump()) for part in parts)
+                told = [DependencyData.model_validate(part) for part in parts]
+                event = ServiceDependenciesChanged(**ServiceData.of(service).model_dump(), dependencies=told)
+                record(self._session, service, event, thread=current_thread())
+            await self._done()
+        edges = await all_dependencies(self._session)
+        nodes = {str(each): [str(one) for one in edges.get(each, ())] for on in edges.values() for each in on}
+        nodes |= {str(each): [str(one) for one in on] for each, on in edges.items()}
+        if find_cycle(nodes):
+            raise CatalogueChanged(
+                "with a dependency that came meanwhile, services would depend on each other in a circle"
+            )
 
     async def _write_revisions(self, records: Sequence[Mapping[str, Any]]) -> None:
         rows = await self._loaded(Revision, records)

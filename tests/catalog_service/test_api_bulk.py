@@ -1,14 +1,25 @@
 """A whole catalogue in and out: the same again, all or nothing, and what would change."""
 
+import io
+import json
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
+import yaml
 
 from catalog_service.app import definition
+from catalog_service.use_cases.import_checks import Checks
+from catalog_service.use_cases.import_names import Names
+from catalog_service.use_cases.import_reading import Reading, read
+from catalog_service.use_cases.import_rules import Actor
+from catalog_service.use_cases.import_writes import CatalogueChanged, Writes
+from services import context
+from services.clock import utc_now
 from services.testing import ServiceHarness
-from tests.catalog_service.samples import OFFERING, created, published_offering, published_service
+from tests.catalog_service.samples import OFFERING, created, done, published_offering, published_service
 
 pytestmark = pytest.mark.anyio
 YAML = {"Content-Type": "application/yaml"}
@@ -47,3 +58,312 @@ async def test_export_then_import_is_the_same_catalogue(catalog: ServiceHarness,
         assert await exported(into) == text
         read = (await into.get(f"/v1/services/{service['id']}")).json()
         assert (read["state"], read["active_revision"]) == ("published", 1)
+
+
+HEAD = "itaas_catalogue: 1\n"
+NEW = """\
+itaas_catalogue: 1
+taxonomy:
+- key: apps
+  name: Applications
+  parent_id: it
+- key: it
+  name: IT
+services:
+- key: mail
+  name: Mail
+  unit_of_measure: mailbox
+  offerings:
+  - key: mail-basic
+    name: Mailbox
+    tier: {name: Basic, rank: 1, attributes: {quota_gb: 2}}
+    audience: {roles: [consumer]}
+"""
+
+
+def faults_of(job: Any) -> list[str]:
+    assert (job.state, job.problem["type"]) == ("failed", "urn:itaas:problem:catalogue-not-valid"), job.problem
+    return [f"{fault['pointer']} {fault['message']}" for fault in job.problem["errors"]]
+
+
+async def told(service: ServiceHarness) -> list[str]:
+    return [event.type.removeprefix("itaas.catalog.") for event in await service.published()]
+
+
+async def test_a_dry_run_says_what_would_change_and_writes_nothing(catalog: ServiceHarness) -> None:
+    admin = catalog.client(["admin"])
+    before = await exported(admin)
+    job = await imported(catalog, admin, NEW, "?dry_run=true")
+    assert job.problem is None
+    assert {name: job.result[name] for name in ("dry_run", "created", "updated", "unchanged", "more")} == {
+        "dry_run": True,
+        "created": 4,
+        "updated": 0,
+        "unchanged": 0,
+        "more": 0,
+    }
+    assert [(each["change"], each["kind"], each["line"]) for each in job.result["diff"]] == [
+        ("created", "taxonomy node", 3),
+        ("created", "taxonomy node", 6),
+        ("created", "service", 9),
+        ("created", "offering", 13),
+    ]
+    assert await exported(admin) == before
+    assert await told(catalog) == []
+    assert (job.done, job.total) == (8, 8)
+
+
+async def test_an_import_is_known_again_and_changes_only_what_it_names(catalog: ServiceHarness) -> None:
+    owner = catalog.client(["service_owner"])
+    assert (await imported(catalog, owner, NEW)).result["created"] == 4
+    assert (await imported(catalog, owner, NEW)).result["unchanged"] == 4
+    [service] = (await owner.get("/v1/services?external_id=key:mail")).json()["items"]
+    [offering] = (await owner.get("/v1/offerings")).json()["items"]
+    assert (service["state"], offering["service_id"], offering["unit_of_measure"]) == (
+        "draft",
+        service["id"],
+        "mailbox",
+    )
+    assert await told(catalog) == ["service.created.v1"]
+    changed = NEW.replace("rank: 1", "rank: 2").replace("name: Mail\n", "name: Post\n")
+    job = await imported(catalog, owner, changed)
+    assert (job.result["created"], job.result["updated"], job.result["unchanged"]) == (0, 2, 2)
+    assert {each["kind"]: each["differences"] for each in job.result["diff"]} == {
+        "service": [{"pointer": "/name", "old": "Mail", "new": "Post"}],
+        "offering": [{"pointer": "/tier/rank", "old": 1, "new": 2}],
+    }
+    # What is left out stays as it is; a list is replaced as a whole.
+    alone = (
+        HEAD + f"services:\n- id: {service['id']}\n  name: Post\n  unit_of_measure: mailbox\n  description: Letters.\n"
+    )
+    assert (await imported(catalog, owner, alone)).result["updated"] == 1
+    assert len((await owner.get("/v1/offerings")).json()["items"]) == 1
+    assert await told(catalog) == ["service.created.v1", "service.changed.v1", "service.changed.v1"]
+
+
+async def test_one_bad_entry_imports_nothing_and_every_fault_has_its_line(catalog: ServiceHarness) -> None:
+    admin = catalog.client(["admin"])
+    text = """\
+itaas_catalogue: 1
+taxonomy:
+- {key: a, name: A, parent_id: b}
+- {key: b, name: B, parent_id: a}
+- name: Nameless
+services:
+- key: good
+  name: Good
+  unit_of_measure: piece
+- key: bad
+  name: "two\\nlines"
+  owner: x
+  unit_of_measure: piece
+- key: good
+  name: Again
+  unit_of_measure: piece
+- key: live
+  name: Live
+  unit_of_measure: piece
+  state: published
+  taxonomy_node_id: nowhere
+  offerings:
+  - key: o1
+    name: Offer
+    state: published
+  - key: o2
+    name: Offer
+    commitments:
+    - {kind: availability, target: "101", unit: percent}
+    request_form: {type: object, properties: {a: {pattern: "(a+)+$("}}}
+    audience: {everyone: true, roles: [consumer]}
+"""
+    found = faults_of(await imported(catalog, admin, text))
+    assert [fault.split(":")[0] for fault in found] == sorted(
+        (fault.split(":")[0] for fault in found), key=lambda fault: int(fault.rsplit(" ", 1)[1])
+    )
+    places = [fault.split(":")[0] for fault in found]
+    for expected in (
+        "/taxonomy/0/parent_id line 3",
+        "/taxonomy/1/parent_id line 4",
+        "/taxonomy/2 line 5",
+        "/services/1/name line 11",
+        "/services/1/owner line 12",
+        "/services/2 line 14",
+        "/services/3/taxonomy_node_id line 21",
+        "/services/3/offerings/1/audience line 31",
+    ):
+        assert expected in places, found
+    assert (await admin.get("/v1/services")).json()["items"] == []
+    # What only shows once the rest is right.
+    found = faults_of(
+        await imported(
+            catalog, admin, text.replace(", roles: [consumer]", "").replace("  taxonomy_node_id: nowhere\n", "")
+        )
+    )
+    places = [fault.split(":")[0] for fault in found]
+    assert "/services/3/offerings/1/commitments/0/target line 28" in places, found
+    assert "/services/3/state line 20" in places, found
+    assert "/services/3/offerings/0/tier line 22" in places, found
+    assert await told(catalog) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "headers", "status"),
+    [
+        ("", {}, 422),
+        ("a: 1", {"Content-Type": "text/html"}, 422),
+        ("a: 1", {"Content-Encoding": "gzip"}, 422),
+    ],
+)
+async def test_what_is_no_catalogue_is_refused_at_once(
+    catalog: ServiceHarness, text: str, headers: dict[str, str], status: int
+) -> None:
+    answer = await catalog.client(["admin"]).post("/v1/imports", content=text, headers=YAML | headers)
+    assert answer.status_code == status, answer.text
+
+
+async def test_json_is_read_and_written_too(catalog: ServiceHarness) -> None:
+    admin = catalog.client(["admin"])
+    text = json.dumps({"itaas_catalogue": 1, "services": [{"key": "s", "name": "😀 no", "unit_of_measure": "x"}]})
+    assert (await imported(catalog, admin, text, **{"Content-Type": "application/json"})).result["created"] == 1
+    asked = await admin.get("/v1/export", headers={"Accept": "application/json"})
+    assert asked.headers["content-type"] == "application/json"
+    assert asked.text == await exported(admin, "?format=json")
+    document = asked.json()
+    assert [service["name"] for service in document["services"]] == ["😀 no"]
+    assert yaml.safe_load(await exported(admin)) == document
+    schema = (await admin.get("/v1/import-schema")).json()
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors(document)) == []
+    wrong = document | {"services": [{"name": 7, "taxonomy_node_id": "any"}]}
+    assert {".".join(map(str, error.path)) for error in jsonschema.Draft202012Validator(schema).iter_errors(wrong)} == {
+        "services.0",
+        "services.0.name",
+    }
+
+
+async def test_a_service_owner_imports_only_what_is_theirs(catalog: ServiceHarness) -> None:
+    mine, other = catalog.client(["service_owner"], person="ann"), catalog.client(["service_owner"], person="ben")
+    admin, consumer = catalog.client(["admin"]), catalog.client(["consumer"])
+    text = HEAD + "services:\n- key: s\n  name: S\n  unit_of_measure: x\n"
+    assert (await imported(catalog, mine, text)).state == "succeeded"
+    [service] = (await mine.get("/v1/services")).json()["items"]
+    person = (await imported(catalog, mine, text, "?dry_run=true")).created_by
+    assert (await imported(catalog, mine, text + f"  owner_id: {person}\n")).state == "succeeded"
+    found = faults_of(await imported(catalog, other, text.replace("name: S", "name: T")))
+    assert found == ["/services/0 line 3: the service is owned by somebody else"]
+    found = faults_of(await imported(catalog, other, text + "  offerings:\n  - key: o\n    name: O\n"))
+    assert found == ["/services/0/offerings/0 line 7: the service is owned by somebody else"]
+    assert (await imported(catalog, other, text)).result["unchanged"] == 1
+    found = faults_of(await imported(catalog, mine, text + "  state: published\n"))
+    assert found[0] == "/services/0/state line 6: only an admin's import may make it published"
+    found = faults_of(await imported(catalog, mine, text + "  owner_id: someone.else\n"))
+    assert found == ["/services/0/owner_id line 6: only an admin may make it somebody else's"]
+    assert (await imported(catalog, admin, text + "  owner_id: someone.else\n")).result["updated"] == 1
+    assert (await consumer.get("/v1/export")).status_code == 403
+    assert (await consumer.post("/v1/imports", content=text, headers=YAML)).status_code == 403
+    assert service["owner_id"] is None
+
+
+async def test_states_of_what_is_there_move_only_as_their_tables_allow(catalog: ServiceHarness) -> None:
+    admin = catalog.client(["admin"])
+    text = HEAD + "services:\n- key: s\n  name: S\n  unit_of_measure: x\n"
+    live = text + "  state: published\n  revisions:\n  - {number: 1, summary: First, state: active}\n"
+    assert (await imported(catalog, admin, text)).result["created"] == 1
+    job = await imported(catalog, admin, live)
+    assert (job.result["created"], job.result["updated"]) == (1, 1)
+    [service] = (await admin.get("/v1/services")).json()["items"]
+    assert (service["state"], service["active_revision"]) == ("published", 1)
+    moves = (await admin.get(f"/v1/services/{service['id']}/transitions")).json()["items"]
+    assert [(move["to_state"], move["reason"]) for move in moves] == [
+        ("draft", "imported"),
+        ("under_evaluation", "imported"),
+        ("published", "imported"),
+    ]
+    assert "service.revision-published.v1" in await told(catalog)
+    [fault] = faults_of(await imported(catalog, admin, live.replace("state: published", "state: draft")))[:1]
+    assert fault.startswith("/services/0/state line 6: it is published, and cannot become draft")
+    [fault] = faults_of(await imported(catalog, admin, live.replace("First", "Other")))
+    assert fault == "/services/0/revisions/0/summary line 8: the revision is active; what has been live never changes"
+
+
+async def test_a_change_between_the_check_and_the_write_fails_the_import(catalog: ServiceHarness) -> None:
+    admin, database = catalog.client(["admin"]), catalog.runtime.database
+    text = HEAD + "services:\n- key: s\n  name: S\n  unit_of_measure: x\n"
+    assert (await imported(catalog, admin, text)).state == "succeeded"
+    changed = text.replace("name: S", "name: U") + "- key: t\n  name: T\n  unit_of_measure: x\n"
+    reading = Reading()
+    assert list(read(io.BytesIO(changed.encode()), reading, is_json=False, entities=None)) == [1, 2]
+    names = Names(reading)
+    checks = Checks(reading, names, Actor("somebody", is_admin=True))
+    async with database.reading() as session:
+        await names.place_entries(session)
+        assert [done async for done in checks.run(session)] == [2]
+    assert (checks.plan.total("created"), checks.plan.total("updated"), reading.faults.count) == (1, 1, 0)
+    [service] = (await admin.get("/v1/services")).json()["items"]
+    faster = await admin.patch(f"/v1/services/{service['id']}", json={"name": "V"}, headers={"If-Match": "*"})
+    assert faster.status_code == 200, faster.text
+    with context.entered(context.WorkContext("thread", "cause", "request")), pytest.raises(CatalogueChanged):
+        async with database.transaction() as session:
+            await Writes(session, checks.plan, names, now=utc_now()).run()
+    assert [each["name"] for each in (await admin.get("/v1/services")).json()["items"]] == ["V"]
+    checks.plan.close()
+    reading.close()
+
+
+async def test_a_cancelled_import_leaves_nothing(catalog: ServiceHarness) -> None:
+    admin = catalog.client(["admin"])
+    many = "".join(f"- key: s{n}\n  name: S\n  unit_of_measure: x\n" for n in range(4_000))
+    answer = await admin.post("/v1/imports", content=HEAD + "services:\n" + many, headers=YAML)
+    assert (await admin.post(f"{answer.headers['location']}/cancel")).status_code == 200
+    assert (await catalog.finished_job(answer.json()["id"])).state == "cancelled"
+    assert (await admin.get("/v1/services")).json()["items"] == []
+
+
+async def test_backstages_own_examples_are_imported(catalog: ServiceHarness) -> None:
+    admin = catalog.client(["admin"])
+    folder = Path(__file__).parent / "backstage"
+    together = "\n---\n".join((folder / name).read_text() for name in ("entities.yaml", "org.yaml", "template.yaml"))
+    job = await imported(catalog, admin, together)
+    assert job.problem is None, job.problem
+    assert (job.result["created"], job.result["skipped"]) == (2, {"API": 1, "Group": 1, "User": 1, "Template": 1})
+    found = (await admin.get("/v1/services?external_id=backstage:component:default/example-website")).json()["items"]
+    assert [(each["name"], each["state"], each["unit_of_measure"]) for each in found] == [
+        ("example-website", "draft", "component")
+    ]
+    assert (await imported(catalog, admin, together)).result["unchanged"] == 2
+    # Its life here is ours: what Backstage says of a lifecycle counts for what is new.
+    await done(admin, f"/v1/services/{found[0]['id']}/evaluate", {"reason": "wanted"})
+    assert (await imported(catalog, admin, together)).result["unchanged"] == 2
+    [fault] = faults_of(await imported(catalog, admin, (folder / "unrendered-catalog-info.yaml").read_text()))
+    assert "line 1: this is not YAML" in fault or "/metadata/name" in fault
+
+
+async def test_dependencies_are_imported_once_all_services_are_there(catalog: ServiceHarness) -> None:
+    admin = catalog.client(["admin"])
+    text = """\
+itaas_catalogue: 1
+services:
+- key: web
+  name: Web
+  unit_of_measure: x
+  dependencies: [{on_id: db, kind: requires, note: Sessions}]
+- key: db
+  name: Database
+  unit_of_measure: x
+"""
+    assert (await imported(catalog, admin, text)).result["created"] == 2
+    assert (await imported(catalog, admin, text)).result["unchanged"] == 2
+    assert await told(catalog) == ["service.created.v1", "service.created.v1", "service.dependencies-changed.v1"]
+    out = yaml.safe_load(await exported(admin))
+    assert [service["dependencies"] for service in out["services"]] == [
+        [{"on_id": "key:db", "kind": "requires", "note": "Sessions"}],
+        [],
+    ]
+    circle = text + "  dependencies: [{on_id: web, kind: uses}]\n"
+    assert faults_of(await imported(catalog, admin, circle)) == [
+        "/services/0/dependencies line 3: services would depend on each other in a circle: "
+        "/services/0 -> /services/1 -> /services/0"
+    ]
+    job = await imported(catalog, admin, text.replace("note: Sessions", "note: State"))
+    assert [each["differences"] for each in job.result["diff"]] == [
+        [{"pointer": "/dependencies/0/note", "old": "Sessions", "new": "State"}]
+    ]
