@@ -75,6 +75,12 @@ def way(table: Mapping[S, Iterable[S]], start: S, end: S) -> list[S] | None:
     return None
 
 
+def namesakes(nodes: Mapping[UUID, tuple[UUID | None, str]]) -> list[UUID]:
+    """The nodes that have the parent and the name of one before them."""
+    seen: dict[tuple[UUID | None, str], UUID] = {}
+    return [node for node, place in nodes.items() if seen.setdefault(place, node) != node]
+
+
 def parents_first(parents: Mapping[UUID, UUID | None]) -> tuple[list[UUID], list[UUID]]:
     """The nodes so that each comes after its parent, and those that cannot: they are in a circle, or below one."""
     placed: dict[UUID, None] = {}

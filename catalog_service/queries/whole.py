@@ -12,6 +12,12 @@ from catalog_service.tables import ServiceDependency
 PORTION = 200
 
 
+async def whole_tree(session: AsyncSession, table: Any) -> dict[UUID, tuple[UUID | None, str]]:
+    """Of each node of a tree its parent and its name."""
+    rows = await session.execute(select(table.id, table.parent_id, table.name))
+    return {node: (parent_id, name) for node, parent_id, name in rows}
+
+
 async def dependencies_of(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, list[ServiceDependency]]:
     """What each of the services `ids` depends on."""
     found: dict[UUID, list[ServiceDependency]] = {service_id: [] for service_id in ids}

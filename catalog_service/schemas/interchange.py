@@ -6,6 +6,7 @@ References stand where the API has ids. `SECTIONS` says what a document consists
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,10 +17,10 @@ from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
 from catalog_service.schemas.dependencies import Dependency
 from catalog_service.schemas.offerings import OfferingCreate, OfferingRead
-from catalog_service.schemas.parts import ExternalIds, Instant, Key, Name, Text
+from catalog_service.schemas.parts import Instant, Key, Sentence
+from catalog_service.schemas.portfolio import NodeCreate, NodeRead
 from catalog_service.schemas.revisions import RevisionCreate, RevisionRead
 from catalog_service.schemas.services import ServiceCreate, ServiceRead
-from services.http import Body, ExternalId, Read
 
 VERSION = 1
 Reference = Annotated[
@@ -35,38 +36,24 @@ KnownKey = Annotated[Key | None, Field(description='Short for an external id of 
 _WHEN = "Of a new thing: kept as it is; the instant of the import, if it is left out"
 
 
-class TaxonomyEntry(Body):
+class TaxonomyEntry(NodeCreate):
     id: KnownId = None
     key: KnownKey = None
-    name: Name = Field(examples=["Workplace"])
-    description: Text = ""
-    parent_id: UUID | None = None
-    external_ids: ExternalIds = Field(default_factory=list)
 
 
-class CapabilityEntry(Body):
+class CapabilityEntry(NodeCreate):
     id: KnownId = None
     key: KnownKey = None
-    name: Name = Field(examples=["Enrol students"])
-    description: Text = ""
-    parent_id: UUID | None = None
-    external_ids: ExternalIds = Field(default_factory=list)
-
-
-class NodeRead(Read):
-    """A taxonomy node or a capability."""
-
-    id: UUID
-    name: str
-    description: str
-    parent_id: UUID | None
-    external_ids: list[ExternalId]
 
 
 class ServiceEntry(ServiceCreate):
     id: KnownId = None
     key: KnownKey = None
+    features: Annotated[list[Sentence], Field(max_length=200, description="What its active revision promises")] = Field(
+        default_factory=list
+    )
     dependencies: Annotated[list[Dependency], Field(max_length=200)] = Field(default_factory=list)
+    retirement_planned_for: date | None = None
     state: ServiceState = Field(
         ServiceState.DRAFT, description="Whatever is not draft or under_evaluation needs an admin"
     )

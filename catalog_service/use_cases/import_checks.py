@@ -21,7 +21,7 @@ from catalog_service.domain.interchange import KEY_SYSTEM
 from catalog_service.domain.revision import OPEN as OPEN_REVISIONS
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
-from catalog_service.queries.whole import all_dependencies, dependencies_of
+from catalog_service.queries.whole import all_dependencies, dependencies_of, whole_tree
 from catalog_service.schemas.interchange import ALL, PAST, Section, in_order
 from catalog_service.tables import Revision
 from catalog_service.use_cases.import_names import TABLES, Names
@@ -72,17 +72,14 @@ class Checks:
         self._names = names
         self._actor = actor
         self._lives: dict[UUID, _Life] = {}
-        self._parents: dict[str, dict[UUID, UUID | None]] = {"taxonomy": {}, "capabilities": {}}
+        self._trees: dict[str, dict[UUID, tuple[UUID | None, str]]] = {"taxonomy": {}, "capabilities": {}}
         self._edges: dict[UUID, list[UUID]] = {}
         self._versions: set[tuple[UUID, int]] = set()
 
     async def run(self, session: AsyncSession) -> AsyncIterator[int]:
         """Check all entries; yields how many have been."""
-        for name in self._parents:
-            table = TABLES[name][0]
-            self._parents[name] = {
-                node: parent for node, parent in await session.execute(select(table.id, table.parent_id))
-            }
+        for name in self._trees:
+            self._trees[name] = await whole_tree(session, TABLES[name][0])
         self._edges = await all_dependencies(session)
         done = 0
         for section in ALL.values():
@@ -226,10 +223,11 @@ class Checks:
             )
         elif section.name == "revisions" and life is not None:
             life.revisions[new["number"]] = RevisionState(new["state"])
-        elif section.name in self._parents:
+        elif section.name in self._trees:
             thing_id = self._reading.places[section.name][entry.number].id
             assert thing_id is not None
-            self._parents[section.name][thing_id] = None if new["parent_id"] is None else UUID(new["parent_id"])
+            parent_id = None if new["parent_id"] is None else UUID(new["parent_id"])
+            self._trees[section.name][thing_id] = (parent_id, new["name"])
         elif section.name == "offerings":
             self._number(entry, new)
         return steps
@@ -265,12 +263,16 @@ class Checks:
                 self._reading.faults.add(place.line, f"{place.pointer}/dependencies", message)
 
     def _check_trees(self) -> None:
-        for name, parents in self._parents.items():
-            _, stuck = interchange.parents_first(parents)
-            circle = set(stuck)
+        for name, nodes in self._trees.items():
+            _, stuck = interchange.parents_first({node: parent_id for node, (parent_id, _) in nodes.items()})
+            circle, twins = set(stuck), set(interchange.namesakes(nodes))
             for place in self._reading.places[name].values():
                 if place.id in circle:
                     self._reading.faults.add(place.line, f"{place.pointer}/parent_id", "is below itself")
+                if place.id in twins:
+                    self._reading.faults.add(
+                        place.line, f"{place.pointer}/name", "is the name of another one beside it"
+                    )
 
     def _check_lives(self) -> None:
         """Together the revisions of a service must make sense, and agree with its state."""

@@ -39,7 +39,7 @@ _PARTS = ("tier", "commitments", "fulfilment", "request_form")
 # The states of a service whose offerings can be published.
 _OFFERED = frozenset({ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT})
 _CHANGES: Mapping[str, frozenset[str]] = {
-    "services": frozenset(ServiceChange.model_fields),
+    "services": frozenset(ServiceChange.model_fields) | {"features", "retirement_planned_for"},
     "revisions": frozenset(RevisionChange.model_fields),
     "offerings": frozenset(OfferingChange.model_fields),
 }
@@ -102,6 +102,8 @@ def faults_of(
         is_other = row is None or new["owner_id"] != row.owner_id
         if is_other and not actor.may_change(new["owner_id"]):
             return [Fault("/owner_id", "only an admin may make it somebody else's")]
+        if row is not None and new["unit_of_measure"] != row.unit_of_measure:
+            return _told(service.require_never_live, row.state)
     if not isinstance(body, OfferingEntry):
         return []
     faults = _told(check_parts, body)

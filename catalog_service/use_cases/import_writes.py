@@ -6,15 +6,15 @@ import is refused (CatalogueChanged) and nothing of it stays. Events are those t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Enum, Uuid, delete, select
+from sqlalchemy import Date, Enum, Uuid, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service.domain.fulfilment import find_cycle
-from catalog_service.domain.interchange import parents_first
+from catalog_service.domain.interchange import namesakes, parents_first
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
@@ -27,17 +27,20 @@ from catalog_service.events import (
     ServiceCreated,
     ServiceData,
     ServiceDependenciesChanged,
+    ServiceOwnerChanged,
     ServiceRevisionPublished,
 )
-from catalog_service.queries.whole import all_dependencies
+from catalog_service.queries.whole import all_dependencies, whole_tree
 from catalog_service.schemas import Dependency, OfferingChange
 from catalog_service.schemas.interchange import OfferingEntry
 from catalog_service.tables import Offering, Revision, Service, ServiceDependency
 from catalog_service.use_cases.dependencies import hold_graph
+from catalog_service.use_cases.external_ids import CAPABILITIES, TAXONOMY_NODES, Named
 from catalog_service.use_cases.import_checks import Plan
 from catalog_service.use_cases.import_names import TABLES, Names
 from catalog_service.use_cases.offerings import columns_of
 from catalog_service.use_cases.services import note_transition, provide
+from catalog_service.use_cases.trees import alone_with
 from services.db import touch
 from services.db.types import UtcInstant
 from services.errors import Conflict
@@ -45,6 +48,7 @@ from services.events import current_thread, record
 from services.ids import uuid7
 
 REASON = "imported"
+TREES: dict[str, Named[Any]] = {"taxonomy": TAXONOMY_NODES, "capabilities": CAPABILITIES}
 _PORTION = 400
 
 
@@ -65,8 +69,8 @@ class Writes:
         await self._require_references()
         for section in ("taxonomy", "capabilities"):
             records = [each for batch in self._plan.spools[section].batches() for each in batch]
-            for batch in _portions(_parents_first(records)):
-                await self._write_nodes(section, batch)
+            if records:
+                await self._write_tree(section, records)
         for records in self._plan.spools["services"].batches():
             await self._write_services(records)
         await self._write_dependencies()
@@ -100,6 +104,15 @@ class Writes:
     async def _done(self) -> None:
         await self._session.flush()
         self._session.expunge_all()
+
+    async def _write_tree(self, section: str, records: list[Any]) -> None:
+        await alone_with(self._session, TREES[section])
+        for batch in _portions(_parents_first(records)):
+            await self._write_nodes(section, batch)
+        nodes = await whole_tree(self._session, TABLES[section][0])
+        _, stuck = parents_first({node: parent_id for node, (parent_id, _) in nodes.items()})
+        if stuck or namesakes(nodes):
+            raise CatalogueChanged(f"with what came meanwhile, {section} would hold a circle or the same name twice")
 
     async def _write_nodes(self, section: str, records: Sequence[Mapping[str, Any]]) -> None:
         table, external, _ = TABLES[section]
@@ -144,6 +157,8 @@ class Writes:
                 note_transition(self._session, row, None, reason=REASON, now=self._now)
                 record(self._session, row, ServiceCreated)
                 continue
+            handed_over = "owner_id" in fields
+            is_changed = fields.keys() - {"owner_id"} or names or provided is not None or each["steps"]
             _assign(row, fields)
             _name(row, external, names)
             if provided is not None:
@@ -151,7 +166,10 @@ class Writes:
             for step in each["steps"]:
                 before, row.state = row.state, ServiceState(step)
                 note_transition(self._session, row, before, reason=REASON, now=self._now)
-            record(self._session, row, ServiceChanged, thread=current_thread())
+            if is_changed:
+                record(self._session, row, ServiceChanged, thread=current_thread())
+            if handed_over:
+                record(self._session, row, ServiceOwnerChanged, thread=current_thread())
         await self._done()
 
     async def _write_dependencies(self) -> None:
@@ -278,6 +296,8 @@ def _stored(kind: Any, value: Any) -> Any:
         return None
     if isinstance(kind, UtcInstant):
         return datetime.fromisoformat(value)
+    if isinstance(kind, Date):
+        return date.fromisoformat(value)
     if isinstance(kind, Uuid):
         return UUID(value)
     if isinstance(kind, Enum) and kind.enum_class is not None:

@@ -39,7 +39,7 @@ class ParentUnknown(Invalid): ...
 
 async def create_node(session: AsyncSession, kind: Kind, body: NodeCreate, *, first: Key | None = None) -> Any:
     """Raises ParentUnknown, SiblingNameTaken, ExternalIdTaken."""
-    await _alone_with(session, kind)
+    await alone_with(session, kind)
     keys = keys_of(body.external_ids, first=first)
     await require_free(session, kind, keys)
     await _fits_below(session, kind, None, body.name, body.parent_id)
@@ -54,7 +54,7 @@ async def change_node(
     session: AsyncSession, kind: Kind, node_id: UUID, body: NodeChange, *, if_match: frozenset[int] | None
 ) -> Any:
     """Raises SiblingNameTaken."""
-    await _alone_with(session, kind)
+    await alone_with(session, kind)
     node = await queries.the_node(session, kind.table, node_id)
     check_version(node, if_match)
     return await _put(session, kind, node, body.model_dump(exclude_unset=True))
@@ -64,7 +64,7 @@ async def move_node(
     session: AsyncSession, kind: Kind, node_id: UUID, parent_id: UUID | None, *, if_match: frozenset[int] | None
 ) -> Any:
     """Raises ParentUnknown, TreeCycle, SiblingNameTaken."""
-    await _alone_with(session, kind)
+    await alone_with(session, kind)
     node = await queries.the_node(session, kind.table, node_id)
     check_version(node, if_match)
     return await _put(session, kind, node, {"parent_id": parent_id})
@@ -74,7 +74,7 @@ async def upsert_node(
     session: AsyncSession, kind: Kind, key: Key, body: NodeCreate, *, if_match: frozenset[int] | None
 ) -> tuple[Any, bool]:
     """The node that is known by `key`, and whether it is new. Raises what creating, changing and moving raise."""
-    await _alone_with(session, kind)
+    await alone_with(session, kind)
     node = await known_as(session, kind, key)
     if node is None:
         nothing_to_match(kind, key, if_match)
@@ -90,7 +90,7 @@ async def upsert_node(
 
 async def delete_node(session: AsyncSession, kind: Kind, node_id: UUID, *, if_match: frozenset[int] | None) -> None:
     """Raises NodeInUse while anything hangs from it."""
-    await _alone_with(session, kind)
+    await alone_with(session, kind)
     # Waits for whoever is hanging something from it at this moment, and then counts that as well.
     await session.execute(select(kind.table.id).where(kind.table.id == node_id).with_for_update())
     node = await queries.the_node(session, kind.table, node_id)
@@ -151,6 +151,7 @@ async def _fits_below(
     domain.check_name(name, await session.scalar(beside.limit(1)), parent=parent)
 
 
-async def _alone_with(session: AsyncSession, kind: Kind) -> None:
+async def alone_with(session: AsyncSession, kind: Kind) -> None:
+    """Until the transaction ends nobody else changes the tree's shape."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCKS[kind]})
