@@ -15,6 +15,7 @@ from catalog_service.routes import (
     offerings,
     portfolio,
     revisions,
+    scorecards,
     services,
 )
 from catalog_service.tables import Base
@@ -36,6 +37,7 @@ definition = ServiceDefinition(
         offerings.router,
         dependencies.router,
         impact.router,
+        scorecards.router,
         bulk.router,
         bulk.uploads,
         measurements.uploads,

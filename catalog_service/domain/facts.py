@@ -54,6 +54,7 @@ FACTS: Mapping[str, Fact] = {
     "ces": Fact(FactKind.NUMBER, "customer effort score; unknown while it is withheld"),
     "ces_n": Fact(FactKind.NUMBER, "answers behind the CES"),
     "unit_cost_known": Fact(FactKind.BOOLEAN, "pricing has published what a unit of it costs"),
+    "unit_cost_planned": Fact(FactKind.BOOLEAN, "pricing plans what a unit of it costs at present"),
     "active_subscriptions": Fact(FactKind.NUMBER, "subscriptions to its offerings that are active"),
     "suspended_subscriptions": Fact(FactKind.NUMBER, "subscriptions to its offerings that are suspended"),
     "days_since_last_revision": Fact(FactKind.NUMBER, "full days since a revision last went live; unknown before"),

@@ -85,7 +85,10 @@ def faults_of(check: Any, pointer: str) -> list[Fault]:
             elif not isinstance(part[name], list) or not part[name]:
                 faults.append(Fault(f"{where}/{name}", "must be a list of at least one check"))
             else:
-                waiting.extend((each, f"{where}/{name}/{n}", depth + 1) for n, each in enumerate(part[name]))
+                inner = [
+                    (each, f"{where}/{name}/{n}", depth + 1) for n, each in enumerate(part[name][: MOST_PARTS + 1])
+                ]
+                waiting.extend(reversed(inner))
     return faults
 
 

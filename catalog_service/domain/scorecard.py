@@ -15,6 +15,8 @@ from catalog_service.domain.facts import Facts
 from catalog_service.domain.predicate import Outcome
 from services.errors import Fault, Forbidden, Invalid
 
+NO_LEVEL = "none"  # as a list of results can be asked for those that reach none
+
 
 class ScorecardInvalid(Invalid): ...
 
@@ -47,11 +49,16 @@ def check(
     """Raises ScorecardInvalid with every fault of a card: keys twice, levels that are none, checks that say nothing."""
     faults = [*_twice(levels, "levels"), *_twice(rules, "rules")]
     known = [level["key"] for level in levels]
+    if NO_LEVEL in known:
+        faults.append(Fault(f"/levels/{known.index(NO_LEVEL)}/key", f"{NO_LEVEL} is the word for no level at all"))
     for index, rule in enumerate(rules):
         if rule["level"] not in known:
             message = f"{rule['level']!r} is none of the card's levels: {', '.join(known)}"
             faults.append(Fault(f"/rules/{index}/level", message))
         faults.extend(predicate.faults_of(rule["check"], f"/rules/{index}/check"))
+    for index, level in enumerate(levels[1:], start=1):
+        if not any(rule["level"] == level["key"] for rule in rules):
+            faults.append(Fault(f"/levels/{index}", "no rule sets it apart from the level below"))
     if applies_to is not None:
         faults.extend(predicate.faults_of(applies_to, "/applies_to"))
     if faults:

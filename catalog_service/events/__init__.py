@@ -4,6 +4,7 @@ from catalog_service.events.attainment import CommitmentAttained, CommitmentMiss
 from catalog_service.events.campaigns import CampaignChanged, CampaignData, CampaignEnded, CampaignSeen, CampaignStarted
 from catalog_service.events.dependencies import DependencyData, ServiceDependenciesChanged
 from catalog_service.events.offerings import OfferingPublished, OfferingRetired
+from catalog_service.events.scorecards import ScorecardLevelChanged
 from catalog_service.events.services import (
     RevisionData,
     ServiceChanged,
@@ -28,6 +29,7 @@ __all__ = [
     "OfferingPublished",
     "OfferingRetired",
     "RevisionData",
+    "ScorecardLevelChanged",
     "ServiceChanged",
     "ServiceCreated",
     "ServiceData",
@@ -51,4 +53,5 @@ PUBLISHED: list[type[EventData]] = [
     CommitmentAttained,
     CommitmentMissed,
     CommitmentUnmeasured,
+    ScorecardLevelChanged,
 ]

@@ -27,6 +27,7 @@ from catalog_service.queries.entitlement import (
     the_service_for,
 )
 from catalog_service.queries.external_ids import ExternalIdNotReadable, split_external_id, taken_external_id
+from catalog_service.queries.facts import facts_of, services_after, taxonomy_above
 from catalog_service.queries.impact import (
     ACTIVE,
     SUSPENDED,
@@ -45,13 +46,8 @@ from catalog_service.queries.impact import (
 from catalog_service.queries.known import active_subscriptions, scores
 from catalog_service.queries.offerings import offerings, published_offerings, the_offering
 from catalog_service.queries.prices import planned_unit_cost, price_plans, prices_of, prices_to_come, unit_path
-from catalog_service.queries.services import (
-    numbered_states,
-    scheduled_revisions,
-    services,
-    the_revision,
-    the_service,
-)
+from catalog_service.queries.scorecards import level_counts, results, the_scorecard
+from catalog_service.queries.services import numbered_states, scheduled_revisions, services, the_revision, the_service
 from catalog_service.queries.trees import (
     CapabilityUnknown,
     Step,
@@ -88,11 +84,13 @@ __all__ = [
     "campaigns_for",
     "entitled",
     "entitled_service",
+    "facts_of",
     "frozen_audience",
     "hard_dependents",
     "held_of_hard_dependents",
     "held_of_services",
     "holdings",
+    "level_counts",
     "links",
     "live_hard_dependents",
     "names_and_states",
@@ -113,19 +111,23 @@ __all__ = [
     "relations_to",
     "require_capabilities",
     "require_taxonomy_node",
+    "results",
     "scheduled_revisions",
     "scores",
     "sees_drafts",
     "selection_of",
     "services",
+    "services_after",
     "sight_of",
     "split_external_id",
     "taken_external_id",
+    "taxonomy_above",
     "the_campaign",
     "the_node",
     "the_offering",
     "the_offering_for",
     "the_revision",
+    "the_scorecard",
     "the_service",
     "the_service_for",
     "unit_names",

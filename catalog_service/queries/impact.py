@@ -138,5 +138,4 @@ async def who_needs(session: AsyncSession, service_id: UUID) -> tuple[list[Held]
         )
         for offering_id, name in names.items()
     ]
-    needing = await live_hard_dependents(session, service_id)
-    return held, [Needed(service.id, service.name) for service in needing]
+    return held, await live_hard_dependents(session, service_id)

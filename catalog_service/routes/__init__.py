@@ -31,6 +31,8 @@ ExternalIdFilter = Annotated[str | None, Query(max_length=300, pattern=NO_NUL, d
 System = Annotated[str, Path(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9._-]+$", examples=["cmdb"])]
 Identifier = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$", examples=["SVC-0042"])]
 Designer = Annotated[Principal, may(Role.SERVICE_OWNER)]
+# Who sees how the portfolio hangs together and how well it is kept.
+Planner = Annotated[Principal, may(Role.SERVICE_OWNER, Role.FINANCE, Role.DEMAND_LEADER, Role.INTEGRATION)]
 
 
 def sees_figures(principal: Principal) -> bool:
