@@ -40,13 +40,14 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        chosen = settings or load_settings()
-        if settings is None:
+        given: Settings | None = app.state.settings
+        chosen = given or load_settings()
+        if given is None:
             logs.configure(chosen.log_level, chosen.log_format)
         runtime = Runtime(definition, chosen)
-        async with runtime.running(event_log):
+        async with runtime.running(app.state.event_log):
             app.state.runtime = runtime
-            if settings is None:  # a process of its own, as `uvicorn pricing_service.app:app`
+            if given is None:  # a process of its own, as `uvicorn pricing_service.app:app`
                 settle()
             yield
 
@@ -59,6 +60,7 @@ def create_app(
         redoc_url=None,
         max_body_size=None,  # the route class and the gateway know uploads from other bodies
     )
+    app.state.settings, app.state.event_log = settings, event_log
     app.add_middleware(Edge, name=definition.name)
     problems.install(app)
     documents.install(app)

@@ -13,6 +13,7 @@ from typing import Any, Self
 from uuid import UUID
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import func, select
 
 from services.application import create_app
@@ -29,6 +30,9 @@ from services.settings import Settings, load_settings
 from services.work.jobs import FINISHED
 
 _MIGRATED: dict[Path, bytes] = {}
+# Apps that no harness runs now, by definition (which they keep alive): the first request of a new one resolves all of
+# its routes, which takes as long as many a test.
+_IDLE: dict[int, list[FastAPI]] = {}
 
 
 class ServiceClient(httpx.AsyncClient):
@@ -52,7 +56,9 @@ class ServiceHarness:
         self.definition = definition
         self.settings = settings or load_settings(itaas_data_dir=folder)
         self._new = None if settings else folder / f"{definition.name}.db"
-        self.app = create_app(definition, settings=self.settings, event_log=event_log)
+        idle = _IDLE.setdefault(id(definition), [])
+        self.app = idle.pop() if idle else create_app(definition)
+        self.app.state.settings, self.app.state.event_log = self.settings, event_log
         self._stack = AsyncExitStack()
         self._keys = LocalKeys(self.settings.itaas_data_dir / "keys", create=True)
 
@@ -66,6 +72,7 @@ class ServiceHarness:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+        _IDLE[id(self.definition)].append(self.app)
 
     @property
     def runtime(self) -> Runtime:

@@ -17,6 +17,7 @@ import re
 import shutil
 import sqlite3
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ def _tables(file: Path) -> list[tuple[str, str | None]]:
         return connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
-def _config(connection: Connection, directory: Path, metadata: MetaData) -> Config:
+def _config(connection: Connection | None, directory: Path, metadata: MetaData | None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_ENVIRONMENT))
     config.set_main_option("path_separator", "newline")
@@ -171,21 +172,28 @@ def _config(connection: Connection, directory: Path, metadata: MetaData) -> Conf
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.attributes |= {
         "connection": connection,
-        "metadata": [ChassisBase.metadata, metadata],
+        "metadata": [ChassisBase.metadata, *([] if metadata is None else [metadata])],
         "render_item": _render_item,
     }
     return config
 
 
 def _pending(connection: Connection, directory: Path, metadata: MetaData, app: str) -> list[str]:
-    scripts = ScriptDirectory.from_config(_config(connection, directory, metadata))
+    files = tuple(sorted((file.name, file.stat().st_mtime_ns) for file in directory.glob("*.py")))
+    history = _history(directory, files)
     current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in scripts.walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and current not in history:
         raise NewerDatabase(
             f"the {app} database is at revision {current}, which this version does not know: run a newer version"
         )
-    return [script.revision for script in reversed(list(scripts.iterate_revisions("heads", current or "base")))]
+    return list(history[0 if current is None else history.index(current) + 1 :])
+
+
+@lru_cache(maxsize=64)
+def _history(directory: Path, files: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    """The revisions in the order of their application, read once for as long as the files are the same."""
+    scripts = ScriptDirectory.from_config(_config(None, directory, None))
+    return tuple(script.revision for script in reversed(list(scripts.walk_revisions())))
 
 
 def _upgrade(connection: Connection, directory: Path, metadata: MetaData, app: str) -> list[str]:
