@@ -7,7 +7,7 @@ a service without offerings has 0 published offerings, but the availability that
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 
 from catalog_service.domain.commitment import CommitmentKind
@@ -47,6 +47,8 @@ FACTS: Mapping[str, Fact] = {
     "support_hours_target": Fact(FactKind.NUMBER, "the fewest support hours a week promised"),
     "rto_target": Fact(FactKind.NUMBER, "the longest recovery time promised, in hours"),
     "rpo_target": Fact(FactKind.NUMBER, "the longest loss of data promised, in hours"),
+    "commitments_kept": Fact(FactKind.NUMBER, "of those measured in its latest assessed month, percent that were kept"),
+    "commitments_missed": Fact(FactKind.NUMBER, "how many of them were missed; unknown while nothing is assessed"),
     "nps": Fact(FactKind.NUMBER, "net promoter score, -100 to 100; unknown while it is withheld"),
     "nps_n": Fact(FactKind.NUMBER, "answers behind the NPS"),
     "csat": Fact(FactKind.NUMBER, "satisfied answers, in percent; unknown while it is withheld"),
@@ -88,3 +90,8 @@ def weakest(kind: CommitmentKind, targets: list[Decimal]) -> Decimal | None:
     if not targets:
         return None
     return min(targets) if kind in MORE_IS_BETTER else max(targets)
+
+
+def kept_percent(kept: int, missed: int) -> Decimal:
+    """Rounded down to two decimals: 100 stays the word for all. At least one must have been assessed."""
+    return (Decimal(100 * kept) / (kept + missed)).quantize(Decimal("0.01"), rounding=ROUND_DOWN)

@@ -11,12 +11,14 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service.domain import facts as domain
+from catalog_service.domain.attainment import AttainmentState
 from catalog_service.domain.commitment import CommitmentKind
 from catalog_service.domain.dependency import DependencyKind
 from catalog_service.domain.facts import FactValue
 from catalog_service.domain.offering import OfferingState
 from catalog_service.queries.impact import ACTIVE, HELD, SUSPENDED
 from catalog_service.tables import (
+    Attainment,
     KnownSubscription,
     Offering,
     PlannedUnitCost,
@@ -88,6 +90,7 @@ async def facts_of(
     await _capabilities(session, ids, found)
     await _offerings(session, ids, found)
     await _subscriptions(session, ids, found)
+    await _attainment(session, ids, found)
     await _scores(session, ids, found)
     await _costs(session, ids, found, now)
     await _revisions(session, ids, found, now)
@@ -142,6 +145,26 @@ async def _subscriptions(session: AsyncSession, ids: list[UUID], found: Found) -
     for service_id, facts in found.items():
         facts["active_subscriptions"] = held.get((service_id, ACTIVE), 0)
         facts["suspended_subscriptions"] = held.get((service_id, SUSPENDED), 0)
+
+
+async def _attainment(session: AsyncSession, ids: list[UUID], found: Found) -> None:
+    assessed = (AttainmentState.ATTAINED, AttainmentState.MISSED)
+    latest = (
+        select(Attainment.service_id, func.max(Attainment.period).label("period"))
+        .where(Attainment.service_id.in_(ids), Attainment.state.in_(assessed))
+        .group_by(Attainment.service_id)
+        .subquery()
+    )
+    query = (
+        select(Attainment.service_id, Attainment.state, func.count())
+        .join(latest, (Attainment.service_id == latest.c.service_id) & (Attainment.period == latest.c.period))
+        .where(Attainment.state.in_(assessed))
+        .group_by(Attainment.service_id, Attainment.state)
+    )
+    counts = {(service_id, state): count for service_id, state, count in await session.execute(query)}
+    for service_id in {service_id for service_id, _ in counts}:
+        kept, missed = (counts.get((service_id, state), 0) for state in assessed)
+        found[service_id] |= {"commitments_kept": domain.kept_percent(kept, missed), "commitments_missed": missed}
 
 
 async def _scores(session: AsyncSession, ids: list[UUID], found: Found) -> None:

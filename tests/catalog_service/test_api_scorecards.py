@@ -14,11 +14,13 @@ from sqlalchemy import select, update
 
 from catalog_service import queries
 from catalog_service.domain import scorecard as domain
+from catalog_service.domain.attainment import AttainmentState
 from catalog_service.domain.dependency import DependencyKind
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
 from catalog_service.tables import (
+    Attainment,
     Capability,
     KnownSubscription,
     Offering,
@@ -336,6 +338,32 @@ async def belongings(session: Any, rng: random.Random, service: Service) -> dict
                 allocation_run_id=uuid4(),
             )
         )
+    assessed: dict[str, Counter[AttainmentState]] = {}
+    for number in range(rng.randrange(4)):
+        month, state = rng.choice(["2026-08", "2026-09"]), rng.choice(list(AttainmentState))
+        if state is not AttainmentState.NOT_MEASURED:
+            assessed.setdefault(month, Counter())[state] += 1
+        session.add(
+            Attainment(
+                offering_id=uuid4(),
+                service_id=service.id,
+                commitment="availability",
+                period=month,
+                scope=str(number),
+                promised=Decimal(99),
+                unit="percent",
+                state=state,
+                n=1,
+                figures={},
+                assessment=1,
+                assessed_at=NOW,
+            )
+        )
+    facts |= {"commitments_kept": None, "commitments_missed": None}
+    if assessed:
+        last = assessed[max(assessed)]
+        share = Decimal(last[AttainmentState.ATTAINED]) * 100 / last.total()
+        facts |= {"commitments_kept": Decimal(f"{share:.9f}"[:-7]), "commitments_missed": last[AttainmentState.MISSED]}
     for number in range(1, rng.randrange(1, 4)):
         days = 100 - number
         facts["days_since_last_revision"] = days
