@@ -94,7 +94,13 @@ _BODY = {
 }
 
 
-@uploads.post("/measurements", response_model=MeasurementOutcomes, summary="Report measurements", openapi_extra=_BODY)
+@uploads.post(
+    "/measurements",
+    response_model=MeasurementOutcomes,
+    summary="Report measurements",
+    responses={201: {"model": MeasurementOutcomes, "description": "One report by itself, kept"}},
+    openapi_extra=_BODY,
+)
 async def report_measurements(
     request: Request, upload: Upload, session: WriteSession, now: Now, principal: Meter, response: Response
 ) -> MeasurementOutcomes:
