@@ -77,18 +77,27 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
+def _absent(value: object) -> bool:
+    return value is None
+
+
 class MeasurementOutcome(Read):
-    """What became of one report, in words (`reason`) and for a program (`refusal`, `pointer`, `status`)."""
+    """What became of one report, in words (`reason`) and for a program (`refusal`, `pointer`, `status`).
+
+    What does not apply is left out.
+    """
 
     index: int = Field(description="Its place in the request, from 0")
     source: str | None
     id: str | None
     outcome: Outcome
     status: int = Field(description="As it would be of the report alone", examples=[201])
-    note: str | None = None
-    reason: str | None = None
-    refusal: str | None = Field(None, examples=["unit-not-of-kind"])
-    pointer: str | None = Field(None, description="JSON pointer into the report", examples=["/unit"])
+    note: str | None = Field(None, exclude_if=_absent, description="Of one that was kept: what is special about it")
+    reason: str | None = Field(None, exclude_if=_absent)
+    refusal: str | None = Field(None, exclude_if=_absent, examples=["unit-not-of-kind"])
+    pointer: str | None = Field(
+        None, exclude_if=_absent, description="JSON pointer into the report", examples=["/unit"]
+    )
 
 
 class MeasurementOutcomes(Read):

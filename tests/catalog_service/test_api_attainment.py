@@ -402,7 +402,7 @@ async def test_cloudevents_and_lines_say_the_same(
         content = body if isinstance(body, str) else json.dumps(body)
         answer = await meter.post("/v1/measurements", content=content, headers={"content-type": kind} | headers)
         assert answer.status_code in (200, 201), answer.text
-        return [(item["outcome"], item["pointer"]) for item in answer.json()["items"]]
+        return [(item["outcome"], item.get("pointer")) for item in answer.json()["items"]]
 
     assert await sent("application/cloudevents+json", event | {"data": data}) == [("accepted", None)]
     binary = {f"ce-{name}": value for name, value in (event | {"id": "2"}).items()}
@@ -498,7 +498,7 @@ async def test_thousands_in_one_request_are_kept_once(
     assert (answer.status_code, answer.json()["accepted"]) == (200, 1_000)
     again = (await meter.post("/v1/measurements", json=reports)).json()
     assert (again["accepted"], again["duplicate"]) == (0, 1_000)
-    assert {item["note"] for item in again["items"]} == {None}
+    assert not any("note" in item for item in again["items"])
     await assessed(catalog, owner)
     (event,) = await told(catalog)
     assert event == ("missed", "response_time", "101.0000", 1_000)
