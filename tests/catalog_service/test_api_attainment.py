@@ -248,6 +248,23 @@ async def test_what_one_unit_or_subscription_had_is_assessed_and_shown_for_it_al
     assert ("availability", None, str(elsewhere)) in await seen(elsewhere)
 
 
+async def test_reports_that_come_twice_at_once_are_kept_once(
+    catalog: ServiceHarness, owner: httpx.AsyncClient, meter: httpx.AsyncClient
+) -> None:
+    offering = await an_offering(owner)
+    reports = [response(offering, str(n), "61", at=at(1 + n % 28)) for n in range(40)]
+    answers = await asyncio.gather(*(report(meter, *reports[start:], *reports[:start]) for start in (0, 13, 26)))
+    outcomes = [item["outcome"] for items in answers for item in items]
+    assert (outcomes.count("accepted"), outcomes.count("duplicate")) == (40, 80)
+    # Of two corrections of one original the first stands, wherever the two come from.
+    corrections = [{"source": "/desk", "id": f"v{n}", "voids": {"source": "/desk", "id": "7"}} for n in range(3)]
+    answers = await asyncio.gather(*(report(meter, each) for each in corrections))
+    said = sorted((items[0]["outcome"], items[0].get("refusal")) for items in answers)
+    assert said == [("corrected", None)] + [("rejected", "correction-not-possible")] * 2
+    await assessed(catalog, owner)
+    assert await told(catalog) == [("missed", "response_time", "61.0000", 39)]
+
+
 @only_sqlite
 async def test_a_timer_assesses_a_period_after_its_grace_and_again_when_something_comes_late(
     catalog: ServiceHarness, owner: httpx.AsyncClient, meter: httpx.AsyncClient
