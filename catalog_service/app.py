@@ -6,6 +6,7 @@ from catalog_service import events
 from catalog_service.consumers import consumers
 from catalog_service.routes import (
     attainments,
+    browse,
     bulk,
     campaign_results,
     campaigns,
@@ -29,6 +30,7 @@ definition = ServiceDefinition(
     base=Base,
     migrations=Path(__file__).parent / "migrations",
     routers=[
+        browse.router,
         campaign_results.router,
         campaigns.router,
         portfolio.router,

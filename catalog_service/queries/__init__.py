@@ -1,5 +1,6 @@
 """Named reads of the catalogue, a module per room."""
 
+from catalog_service.queries.browse import Filters, Found, offered_to, page_of_hits
 from catalog_service.queries.campaign_results import outcomes
 from catalog_service.queries.campaigns import (
     addressed_count,
@@ -27,6 +28,7 @@ from catalog_service.queries.entitlement import (
     the_service_for,
 )
 from catalog_service.queries.external_ids import ExternalIdNotReadable, split_external_id, taken_external_id
+from catalog_service.queries.facets import Facets, facets_of
 from catalog_service.queries.facts import facts_of, services_after, taxonomy_above
 from catalog_service.queries.impact import (
     ACTIVE,
@@ -44,9 +46,10 @@ from catalog_service.queries.impact import (
     who_needs,
 )
 from catalog_service.queries.known import active_subscriptions, scores
-from catalog_service.queries.offerings import offerings, published_offerings, the_offering
+from catalog_service.queries.offerings import offerings_by_id, published_offerings, the_offering
 from catalog_service.queries.prices import planned_unit_cost, price_plans, prices_of, prices_to_come, unit_path
 from catalog_service.queries.scorecards import level_counts, results, the_scorecard
+from catalog_service.queries.search import SearchIndex
 from catalog_service.queries.services import numbered_states, scheduled_revisions, services, the_revision, the_service
 from catalog_service.queries.trees import (
     CapabilityUnknown,
@@ -70,7 +73,11 @@ __all__ = [
     "BusinessUnitNotYours",
     "CapabilityUnknown",
     "ExternalIdNotReadable",
+    "Facets",
+    "Filters",
+    "Found",
     "Holding",
+    "SearchIndex",
     "Sight",
     "Step",
     "TaxonomyNodeUnknown",
@@ -84,6 +91,7 @@ __all__ = [
     "campaigns_for",
     "entitled",
     "entitled_service",
+    "facets_of",
     "facts_of",
     "frozen_audience",
     "hard_dependents",
@@ -97,10 +105,12 @@ __all__ = [
     "names_of",
     "nodes",
     "numbered_states",
-    "offerings",
+    "offered_to",
+    "offerings_by_id",
     "offerings_in_order",
     "offerings_of",
     "outcomes",
+    "page_of_hits",
     "paths",
     "planned_unit_cost",
     "price_plans",

@@ -1,14 +1,13 @@
 """Named reads of offerings."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service.domain.offering import OfferingState
-from catalog_service.queries.entitlement import Sight, entitled
-from catalog_service.queries.external_ids import split_external_id
-from catalog_service.tables import Offering, OfferingExternalId
+from catalog_service.tables import Offering
 from services.errors import NotFound
 
 
@@ -20,30 +19,9 @@ async def the_offering(session: AsyncSession, offering_id: UUID) -> Offering:
     return offering
 
 
-def offerings(
-    *,
-    words: str | None,
-    service_id: UUID | None,
-    state: OfferingState | None,
-    external_id: str | None,
-    sight: Sight,
-) -> Select[Offering]:
-    """Offerings that `sight` shows, and whose name or description has all of `words` in it, whatever their case."""
-    query = select(Offering).where(entitled(sight))
-    for word in (words or "").split():
-        query = query.where(
-            or_(Offering.name.icontains(word, autoescape=True), Offering.description.icontains(word, autoescape=True))
-        )
-    if service_id is not None:
-        query = query.where(Offering.service_id == service_id)
-    if state is not None:
-        query = query.where(Offering.state == state)
-    if external_id is not None:
-        system, identifier = split_external_id(external_id)
-        query = query.where(
-            Offering.external_ids.any((OfferingExternalId.system == system) & (OfferingExternalId.id == identifier))
-        )
-    return query
+async def offerings_by_id(session: AsyncSession, offering_ids: Sequence[UUID]) -> list[Offering]:
+    """Those that there are, in no order; whether the caller may see them has been asked before."""
+    return list((await session.scalars(select(Offering).where(Offering.id.in_(offering_ids)))).unique())
 
 
 async def published_offerings(session: AsyncSession, service_id: UUID) -> int:

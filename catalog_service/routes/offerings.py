@@ -1,17 +1,15 @@
 """Offerings: a service at a given level, ready to be asked for."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Response
 
 from catalog_service import queries, schemas
-from catalog_service.domain.offering import OfferingState
-from catalog_service.routes import NO_NUL, Designer, ExternalIdFilter, NarrowedSight, Reader, Sight, sees_figures
+from catalog_service.routes import Designer, Reader, Sight, sees_figures
 from catalog_service.routes.observed import show_attainment, show_lead_times
 from catalog_service.tables import Offering
 from catalog_service.use_cases import offerings as use_cases
-from services.http import Api, Etag, IfMatch, Now, Page, Paging, ReadSession, RequiredIfMatch, WriteSession, paginate
+from services.http import Api, Etag, IfMatch, Now, ReadSession, RequiredIfMatch, WriteSession
 
 router = Api(prefix="/v1", tags=["Offerings"])
 
@@ -24,30 +22,6 @@ async def create_offering(
     offering = await use_cases.create_offering(session, body)
     response.headers["Location"] = f"/v1/offerings/{offering.id}"
     return etag(offering)
-
-
-@router.get("/offerings", response_model=Page[schemas.OfferingItem], summary="List and search offerings")
-async def list_offerings(
-    session: ReadSession,
-    paging: Paging,
-    sight: NarrowedSight,
-    q: Annotated[
-        str | None, Query(max_length=200, pattern=NO_NUL, description="Words that its name or description holds")
-    ] = None,
-    service_id: UUID | None = None,
-    state: OfferingState | None = None,
-    external_id: ExternalIdFilter = None,
-) -> Page[schemas.OfferingItem]:
-    """Oldest first, each with what its users say of the service. Everyone sees what is for them."""
-    query = queries.offerings(words=q, service_id=service_id, state=state, external_id=external_id, sight=sight)
-    page = await paginate(session, query, Offering.id, paging)
-    scores = await queries.scores(session, (offering.service_id for offering in page.items))
-    items = [schemas.OfferingItem.model_validate(offering) for offering in page.items]
-    for item in items:
-        if (score := scores.get(item.service_id)) is not None:
-            item.score = schemas.ScoreRead.model_validate(score)
-    await show_lead_times(session, items)
-    return Page[schemas.OfferingItem](items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/offerings/{offering_id}", response_model=schemas.OfferingDetail, summary="Read an offering")

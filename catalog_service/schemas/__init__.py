@@ -30,6 +30,7 @@ from catalog_service.schemas.dependencies import (
     DependencyNode,
     DependencyRead,
 )
+from catalog_service.schemas.facets import FacetNodeRead, FacetsRead, FacetValueRead
 from catalog_service.schemas.impact import (
     Dependent,
     HoldingRead,
@@ -53,6 +54,8 @@ from catalog_service.schemas.offering_parts import (
     TierRead,
 )
 from catalog_service.schemas.offerings import (
+    FoundOffering,
+    MatchRead,
     OfferingChange,
     OfferingCreate,
     OfferingDetail,
@@ -119,12 +122,17 @@ __all__ = [
     "DependencyNode",
     "DependencyRead",
     "Dependent",
+    "FacetNodeRead",
+    "FacetValueRead",
+    "FacetsRead",
     "FactRead",
+    "FoundOffering",
     "FulfilmentTask",
     "HoldingRead",
     "LeftOutUnit",
     "LevelChangeRead",
     "LevelCount",
+    "MatchRead",
     "MyCampaign",
     "MyCampaignUnit",
     "MyCampaigns",

@@ -1,7 +1,7 @@
 """Bodies of offerings."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -86,6 +86,20 @@ class OfferingItem(Read):
     score: ScoreRead | None = Field(default=None, description="What its users say; null until they have said anything")
     observed_lead_time: LeadTimeRead | None = Field(
         default=None, description="What its orders took lately; null until one was fulfilled"
+    )
+
+
+class MatchRead(Read):
+    word: str = Field(description="As it was asked for, without case and accents", examples=["server"])
+    field: Literal["name", "description", "around"] = Field(
+        description="`around`: the names of its service, capabilities, taxonomy nodes and tier"
+    )
+    how: Literal["exact", "prefix", "typo"]
+
+
+class FoundOffering(OfferingItem):
+    match: list[MatchRead] | None = Field(
+        default=None, description="How each word of `q` was found, at its best; null without `q`"
     )
 
 

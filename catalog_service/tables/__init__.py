@@ -38,6 +38,7 @@ from catalog_service.tables.portfolio import (
 )
 from catalog_service.tables.prices import KnownPrice, KnownPriceChange, PlannedUnitCost
 from catalog_service.tables.scorecards import Scorecard, ScorecardLevelChange, ScorecardResult
+from catalog_service.tables.search import SearchDocument, SearchGeneration
 from catalog_service.tables.services import Revision, Service, ServiceExternalId, ServiceTransition
 
 __all__ = [
@@ -74,6 +75,8 @@ __all__ = [
     "Scorecard",
     "ScorecardLevelChange",
     "ScorecardResult",
+    "SearchDocument",
+    "SearchGeneration",
     "Service",
     "ServiceCapability",
     "ServiceDependency",

@@ -45,6 +45,20 @@ class _Paging:
         url = self._request.url.include_query_params(cursor=cursor)
         self._response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
 
+    def next_page(self, position: int) -> str:
+        """The cursor of the page behind `position` in an order of the list's own, told in the Link header as well."""
+        cursor = _encoded(position)
+        self.link(cursor)
+        return cursor
+
+    def position(self) -> int | None:
+        """What `next_page` was given for this page. Raises CursorNotReadable for a cursor of another list."""
+        if self.after is not None and self.after.int >= 1 << 63:
+            raise CursorNotReadable(
+                "the cursor is none that we gave out here", faults=[Fault("cursor", "pass next_cursor unchanged")]
+            )
+        return None if self.after is None else self.after.int
+
 
 Paging = Annotated[_Paging, Depends(_Paging)]
 
