@@ -73,6 +73,7 @@ class Checks:
         self._actor = actor
         self._lives: dict[UUID, _Life] = {}
         self._trees: dict[str, dict[UUID, tuple[UUID | None, str]]] = {"taxonomy": {}, "capabilities": {}}
+        self._revisions: dict[UUID, dict[int, RevisionState]] = {}
         self._edges: dict[UUID, list[UUID]] = {}
         self._versions: set[tuple[UUID, int]] = set()
 
@@ -100,11 +101,7 @@ class Checks:
         if section.name == "revisions":
             services = {self._service_of(entry) for entry in entries}
             rows = await session.scalars(select(Revision).where(Revision.service_id.in_(services)))
-            found = {(row.service_id, row.number): row for row in rows}
-            for (service_id, number), row in found.items():
-                if (life := self._lives.get(service_id)) is not None:
-                    life.revisions.setdefault(number, row.state)
-            return found
+            return {(row.service_id, row.number): row for row in rows}
         places = self._reading.places[section.name]
         ids = [places[entry.number].id for entry in entries if places[entry.number].known]
         table = TABLES[section.name][0]
@@ -112,6 +109,9 @@ class Checks:
         if section.name == "services":
             for service_id, needed in (await dependencies_of(session, known)).items():
                 known[service_id].dependencies = needed
+            states = select(Revision.service_id, Revision.number, Revision.state).where(Revision.service_id.in_(ids))
+            for service_id, number, state in await session.execute(states):
+                self._revisions.setdefault(service_id, {})[number] = state
         return known
 
     def _service_of(self, entry: Entry) -> UUID:
@@ -153,6 +153,7 @@ class Checks:
                     self._reading.skipped["unknown references"] = self._reading.skipped.get("unknown references", 0) + 1
                     replace(value, where, None)
                 else:
+                    _replace_unknown(value, where)
                     self._note(entry, where, f"there is no {ALL[target].singular} known as {text[:200]!r}")
 
     def _compare(self, section: Section, entry: Entry, body: BaseModel, row: Any) -> None:
@@ -219,7 +220,11 @@ class Checks:
             self._check_dependencies(entry, thing_id)
             owner_id = new["owner_id"] if row is None else row.owner_id
             self._lives[thing_id] = _Life(
-                line_of(entry, ["state"]), entry.pointer, ServiceState(new["state"]), owner_id
+                line_of(entry, ["state"]),
+                entry.pointer,
+                ServiceState(new["state"]),
+                owner_id,
+                self._revisions.pop(thing_id, {}),
             )
         elif section.name == "revisions" and life is not None:
             life.revisions[new["number"]] = RevisionState(new["state"])
@@ -329,6 +334,11 @@ def replace(value: Any, where: Sequence[str | int], new: Any) -> None:
         value[part] = list(value[part]) if isinstance(value[part], list) else dict(value[part])
         value = value[part]
     value[where[-1]] = new
+
+
+def _replace_unknown(value: Any, where: Sequence[str | int]) -> None:
+    """One fault is enough for a reference: its place is taken by an id, whose form is right."""
+    replace(value, where, str(UUID(int=0)))
 
 
 def _path(pointer: str) -> list[str | int]:

@@ -192,6 +192,7 @@ services:
         "/services/3/offerings/1/audience line 31",
     ):
         assert expected in places, found
+    assert len(places) == len(set(places)), "each part is told of once"
     assert (await admin.get("/v1/services")).json()["items"] == []
     # What only shows once the rest is right.
     found = faults_of(
@@ -279,6 +280,8 @@ async def test_states_of_what_is_there_move_only_as_their_tables_allow(catalog: 
         ("published", "imported"),
     ]
     assert "service.revision-published.v1" in await told(catalog)
+    described = text.replace("  unit", "  description: Now with words.\n  unit")
+    assert (await imported(catalog, admin, described)).result["updated"] == 1, "its revisions need not be named again"
     [fault] = faults_of(await imported(catalog, admin, live.replace("state: published", "state: draft")))[:1]
     assert fault.startswith("/services/0/state line 6: it is published, and cannot become draft")
     [fault] = faults_of(await imported(catalog, admin, live.replace("First", "Other")))
