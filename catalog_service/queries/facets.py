@@ -85,7 +85,7 @@ async def _counted(
             tier_name().label("tier"),
             sql_cast(Offering.state, String).label("state"),
             Offering.everyone,
-            *(case((promises(kind, dialect), 1), else_=0).label(kind.value) for kind in kinds),
+            *(case((promises(kind, dialect), 1)).label(kind.value) for kind in kinds),
         )
         .join(Service, Service.id == Offering.service_id)
         .where(*conditions)
@@ -98,17 +98,16 @@ async def _counted(
     def grouped(facet: str, value: Any) -> Any:
         return select(literal(facet), sql_cast(value, text), func.count()).where(value.is_not(None)).group_by(value)
 
-    per_service = select(columns.service_id, func.count().label("count")).group_by(columns.service_id).subquery()
     statement = union_all(
         select(literal("total"), sql_cast(null(), text), func.count()).select_from(found),
         grouped("service", columns.service_id),
         grouped("node", columns.node_id),
         grouped("tier", columns.tier),
         grouped("state", columns.state),
-        select(literal("capability"), sql_cast(ServiceCapability.capability_id, text), func.sum(per_service.c.count))
-        .join(per_service, per_service.c.service_id == ServiceCapability.service_id)
+        select(literal("capability"), sql_cast(ServiceCapability.capability_id, text), func.count())
+        .join(found, columns.service_id == ServiceCapability.service_id)
         .group_by(ServiceCapability.capability_id),
-        *(select(literal("commitment"), literal(kind.value), func.sum(columns[kind.value])) for kind in kinds),
+        *(select(literal("commitment"), literal(kind.value), func.count(columns[kind.value])) for kind in kinds),
         select(literal("audience"), literal("everyone"), func.count()).where(columns.everyone),
         select(literal("audience"), OfferingAudience.kind + ":" + OfferingAudience.value, func.count())
         .join(found, columns.id == OfferingAudience.offering_id)
