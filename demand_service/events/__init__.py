@@ -1,0 +1,60 @@
+"""What demand publishes, a module per room."""
+
+from demand_service.events import core
+from demand_service.events.core import (
+    BusinessUnitChanged,
+    BusinessUnitCreated,
+    BusinessUnitData,
+    DecisionPart,
+    DemandApproved,
+    DemandCancelled,
+    DemandData,
+    DemandFulfilled,
+    DemandProposed,
+    DemandQualified,
+    DemandRejected,
+    DemandSubmitted,
+    DemandWithdrawn,
+    GoalPart,
+    LeadTimeData,
+    LeadTimeUpdated,
+    OrderCancelled,
+    OrderData,
+    OrderFulfilled,
+    OrderOpened,
+    SubscriptionActivated,
+    SubscriptionData,
+    SubscriptionEnded,
+    TaskPart,
+)
+from services.events import EventData
+
+__all__ = [
+    "PUBLISHED",
+    "BusinessUnitChanged",
+    "BusinessUnitCreated",
+    "BusinessUnitData",
+    "DecisionPart",
+    "DemandApproved",
+    "DemandCancelled",
+    "DemandData",
+    "DemandFulfilled",
+    "DemandProposed",
+    "DemandQualified",
+    "DemandRejected",
+    "DemandSubmitted",
+    "DemandWithdrawn",
+    "GoalPart",
+    "LeadTimeData",
+    "LeadTimeUpdated",
+    "OrderCancelled",
+    "OrderData",
+    "OrderFulfilled",
+    "OrderOpened",
+    "SubscriptionActivated",
+    "SubscriptionData",
+    "SubscriptionEnded",
+    "TaskPart",
+]
+
+PUBLISHED: list[type[EventData]] = [*core.PUBLISHED]
