@@ -38,14 +38,21 @@ async def price_plans(session: AsyncSession, offering_ids: Collection[UUID]) -> 
     return found
 
 
-async def prices_to_come(session: AsyncSession, offering_id: UUID, now: datetime) -> list[KnownPriceChange]:
-    """Announced changes that do not count yet, the next one first."""
-    query = select(KnownPriceChange).where(
-        KnownPriceChange.offering_id == offering_id,
-        KnownPriceChange.state == "announced",
-        KnownPriceChange.effective_from > now,
-    )
-    return list(await session.scalars(query.order_by(KnownPriceChange.effective_from, KnownPriceChange.id)))
+async def prices_to_come(
+    session: AsyncSession, offering_ids: Collection[UUID], now: datetime
+) -> dict[UUID, list[KnownPriceChange]]:
+    """Announced changes that do not count yet, of each offering that has any, the next one first."""
+    found: dict[UUID, list[KnownPriceChange]] = {}
+    ordered = sorted(set(offering_ids))
+    for start in range(0, len(ordered), _IDS_A_QUERY):
+        query = select(KnownPriceChange).where(
+            KnownPriceChange.offering_id.in_(ordered[start : start + _IDS_A_QUERY]),
+            KnownPriceChange.state == "announced",
+            KnownPriceChange.effective_from > now,
+        )
+        for change in await session.scalars(query.order_by(KnownPriceChange.effective_from, KnownPriceChange.id)):
+            found.setdefault(change.offering_id, []).append(change)
+    return found
 
 
 async def unit_path(session: AsyncSession, business_unit_id: UUID) -> list[UUID]:

@@ -58,16 +58,19 @@ async def list_services(
 
 @router.get("/services/{service_id}", response_model=schemas.ServiceDetail, summary="Read a service")
 async def read_service(
-    service_id: UUID, session: ReadSession, etag: Etag, principal: Reader, sight: Sight
+    service_id: UUID, session: ReadSession, etag: Etag, now: Now, principal: Reader, sight: Sight
 ) -> schemas.ServiceDetail:
-    """With the way to its place in the taxonomy; for service owners and finance with its latest unit cost."""
+    """With the way to its place in the taxonomy; for service owners and finance with its actual and planned cost."""
     service = etag(await queries.the_service_for(session, service_id, sight))
     detail = schemas.ServiceDetail.model_validate(service)
     if (node := service.taxonomy_node_id) is not None:
         steps = (await queries.paths(session, TaxonomyNode, [node])).get(node, [])
         detail.taxonomy_path = [schemas.StepRead.model_validate(step) for step in steps]
-    if sees_figures(principal) and (cost := await session.get(ServiceUnitCost, service_id)) is not None:
-        detail.unit_cost = schemas.UnitCostRead.model_validate(cost)
+    if sees_figures(principal):
+        if (cost := await session.get(ServiceUnitCost, service_id)) is not None:
+            detail.unit_cost = schemas.UnitCostRead.model_validate(cost)
+        if (planned := await queries.planned_unit_cost(session, service_id, now)) is not None:
+            detail.planned_unit_cost = schemas.PlannedUnitCostRead.model_validate(planned)
     return detail
 
 

@@ -73,6 +73,7 @@ from catalog_service.schemas.portfolio import (
     ProviderRead,
     StepRead,
 )
+from catalog_service.schemas.readiness import FindingRead, OfferingReadiness, ServiceReadiness
 from catalog_service.schemas.revisions import RevisionChange, RevisionCreate, RevisionRead
 from catalog_service.schemas.scorecards import (
     FactRead,
@@ -88,6 +89,7 @@ from catalog_service.schemas.scorecards import (
     ScorecardRule,
 )
 from catalog_service.schemas.services import (
+    PlannedUnitCostRead,
     ServiceChange,
     ServiceCreate,
     ServiceDetail,
@@ -126,6 +128,7 @@ __all__ = [
     "FacetValueRead",
     "FacetsRead",
     "FactRead",
+    "FindingRead",
     "FoundOffering",
     "FulfilmentTask",
     "HoldingRead",
@@ -147,7 +150,9 @@ __all__ = [
     "OfferingImpact",
     "OfferingItem",
     "OfferingRead",
+    "OfferingReadiness",
     "PathStep",
+    "PlannedUnitCostRead",
     "ProviderRead",
     "Reason",
     "RetirementAnnouncement",
@@ -168,6 +173,7 @@ __all__ = [
     "ServiceDetail",
     "ServiceImpact",
     "ServiceRead",
+    "ServiceReadiness",
     "StepRead",
     "SupportContact",
     "Tier",

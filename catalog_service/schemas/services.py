@@ -55,6 +55,14 @@ class UnitCostRead(Read):
     allocation_run_id: UUID
 
 
+class PlannedUnitCostRead(Read):
+    period: str = Field(examples=["2026-11"])
+    fiscal_year: int | None = Field(description="Of the year's plan that it is a part of")
+    planned_rate: DecimalString = Field(description="Planned cost ÷ practical capacity")
+    unit_of_measure: str | None
+    currency: str
+
+
 class ServiceRead(Read):
     id: UUID
     name: str
@@ -77,6 +85,10 @@ class ServiceDetail(ServiceRead):
     taxonomy_path: list[StepRead] = Field(default_factory=list, description="From the top down to its node")
     unit_cost: UnitCostRead | None = Field(
         default=None, description="As pricing published it last; for service owners and finance"
+    )
+    planned_unit_cost: PlannedUnitCostRead | None = Field(
+        default=None,
+        description="Of the period at hand, or the nearest one that is planned; for service owners and finance",
     )
 
 

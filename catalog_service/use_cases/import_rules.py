@@ -8,10 +8,11 @@ after it has heard of the offering.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
 
-from catalog_service.domain import interchange, offering, revision, service, validity
+from catalog_service.domain import interchange, offering, readiness, revision, service, validity
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
@@ -134,17 +135,19 @@ def _only(body: OfferingEntry, name: str) -> OfferingEntry:
 
 def _missing(new: Mapping[str, Any]) -> list[Fault]:
     """What has been published has all parts that its event tells of."""
-    gaps = offering.missing(
-        offering.Readiness(
-            service_state=ServiceState.PUBLISHED,
-            description=new["description"],
-            tier=new["tier"] is not None,
-            commitments=len(new["commitments"]),
-            request_form=new["request_form"] is not None,
-            fulfilment=len(new["fulfilment"]),
-        )
+    whole = readiness.OfferingFacts(
+        id=UUID(int=0),
+        description=new["description"],
+        tier=new["tier"] is not None,
+        commitments=len(new["commitments"]),
+        request_form=new["request_form"] is not None,
+        fulfilment=len(new["fulfilment"]),
+        audience=bool(new["audience"]),
+        prices=[],
+        announced=[],
     )
-    return [Fault(gap.pointer, f"what is {new['state']} has {gap.message}") for gap in gaps]
+    gaps = [gap for gap in readiness.missing_of_offering(whole) if gap.check is not readiness.Check.PRICE_PLAN]
+    return [Fault(gap.pointer, f"what is {new['state']} has {gap.what}") for gap in gaps]
 
 
 def refuse_states(section: str, row: Any, wanted: str | None, actor: Actor) -> list[str]:

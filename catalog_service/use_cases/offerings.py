@@ -10,10 +10,11 @@ from catalog_service import queries, request_form
 from catalog_service.domain import commitment, fulfilment, tier, validity
 from catalog_service.domain import offering as domain
 from catalog_service.domain import service as service_domain
-from catalog_service.domain.offering import AudienceKind, OfferingState, Readiness
+from catalog_service.domain.offering import AudienceKind, OfferingState
 from catalog_service.events import OfferingPublished, OfferingRetired
 from catalog_service.schemas import Audience, OfferingChange, OfferingCreate
 from catalog_service.tables import Offering, OfferingAudience, OfferingExternalId, Service, TaxonomyNode
+from catalog_service.use_cases import readiness
 from catalog_service.use_cases.external_ids import ExternalIdTaken
 from services.db import touch
 from services.errors import Fault, Invalid
@@ -135,19 +136,9 @@ async def publish_offering(
     """Raises OfferingNotReady with the full list of what is missing."""
     offering = await queries.the_offering(session, offering_id)
     check_version(offering, if_match)
-    offering.state = domain.publish(
-        offering.state,
-        Readiness(
-            service_state=offering.service.state,
-            description=offering.description,
-            tier=offering.tier is not None,
-            commitments=len(offering.commitments),
-            request_form=offering.request_form is not None,
-            fulfilment=len(offering.fulfilment),
-        ),
-    )
-    if not offering.audience:
-        offering.everyone = True  # what is published without an audience is for everybody
+    to = domain.move(offering.state, OfferingState.PUBLISHED)
+    await readiness.require_ready(session, offering, now)
+    offering.state = to
     offering.published_at = now
     # The service must not leave while this is being published: its version is checked in the same transaction.
     touch(offering.service)

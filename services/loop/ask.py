@@ -113,7 +113,7 @@ async def deliver(loop: Loop) -> None:
 
 async def fulfilled(loop: Loop, demand_id: str) -> tuple[Json, Json]:
     """Complete the tasks of the demand's order as its owner would; the order, and the subscription it leads to."""
-    owner = loop.client_for(Role.SERVICE_OWNER, [], "loop-owner")
+    owner = loop.owner()
 
     async def opened() -> Json | None:
         orders = (await loop.get(owner, "/demand/v1/orders", demand_id=demand_id))["items"]

@@ -8,7 +8,7 @@ from services.loop.run import Json, Loop, check, eventually
 
 async def listen(loop: Loop) -> None:
     consumer = loop.client_for(Role.CONSUMER, [loop.found["unit_id"]], "loop-requester")
-    owner = loop.client_for(Role.SERVICE_OWNER, [], "loop-owner")
+    owner = loop.owner()
     offering, unit = loop.found["offering"], loop.found["unit"]
 
     scores = (await loop.get(consumer, "/feedback/v1/scores", service_id=offering["service_id"], kind="nps"))["items"]
@@ -59,7 +59,7 @@ async def survey(loop: Loop, unit: Json, client: httpx.AsyncClient, subscription
 
 
 async def improve(loop: Loop) -> None:
-    owner = loop.client_for(Role.SERVICE_OWNER, [], "loop-owner")
+    owner = loop.owner()
     service_id = loop.found["offering"]["service_id"]
     theme = await loop.post(
         owner,

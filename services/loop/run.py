@@ -37,6 +37,10 @@ class Loop:
     def tell(self, step: str, words: str) -> None:
         self.echo(f"{step:<9} {words}")
 
+    def owner(self) -> httpx.AsyncClient:
+        """Of the service: whoever loaded the sample, which is the role's own person."""
+        return self.client_for(Role.SERVICE_OWNER)
+
     async def get(self, client: httpx.AsyncClient, path: str, **params: Any) -> Json:
         return await _answer(lambda: client.get(path, params=params))
 

@@ -44,6 +44,22 @@ class SampleUnit(_Part):
     budget: SampleBudget
 
 
+class SampleNode(_Part):
+    """A taxonomy node or a business capability."""
+
+    key: str
+    name: str
+    description: str = ""
+    parent: str | None = None
+
+
+class SampleAudience(_Part):
+    """Business units by key; everybody where neither is named."""
+
+    business_units: list[str] = []
+    roles: list[str] = []
+
+
 class SampleOffering(_Part):
     """What the catalogue takes, as it takes it; `charges` are its price plan."""
 
@@ -54,7 +70,15 @@ class SampleOffering(_Part):
     commitments: list[Json]
     request_form: Json
     fulfilment: list[Json]
+    audience: SampleAudience = SampleAudience()
     charges: list[Json]
+
+
+class SamplePlan(_Part):
+    """What a month is planned to cost, and how much could be delivered in it."""
+
+    cost: str
+    capacity: str
 
 
 class SampleService(_Part):
@@ -62,7 +86,11 @@ class SampleService(_Part):
     name: str
     description: str
     unit_of_measure: str
+    taxonomy: str
+    capabilities: list[str]
+    support_contact: Json
     volume: str
+    plan: SamplePlan
     revision: Json
     offerings: list[SampleOffering]
 
@@ -88,6 +116,8 @@ class Organisation(_Part):
     name: str
     currency: str
     business_units: list[SampleUnit]
+    taxonomy: list[SampleNode]
+    capabilities: list[SampleNode]
     shared: Json
     services: list[SampleService]
     cost_pools: list[SamplePool]

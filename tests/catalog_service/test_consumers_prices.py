@@ -64,11 +64,14 @@ async def test_an_announced_price_is_to_come_until_it_counts_or_is_withdrawn(cat
     await tell("announced", kept, 2, NOW + timedelta(days=30))
     await tell("announced", withdrawn, 3, NOW + timedelta(days=20))
     async with catalog.runtime.database.reading() as session:
-        assert [row.id for row in await queries.prices_to_come(session, offering, NOW)] == [withdrawn, kept]
+        assert [row.id for row in (await queries.prices_to_come(session, [offering], NOW))[offering]] == [
+            withdrawn,
+            kept,
+        ]
     await tell("withdrawn", withdrawn, 4, NOW + timedelta(days=20))
     async with catalog.runtime.database.reading() as session:
-        assert [row.id for row in await queries.prices_to_come(session, offering, NOW)] == [kept]
-        assert await queries.prices_to_come(session, offering, NOW + timedelta(days=30)) == []
+        assert [row.id for row in (await queries.prices_to_come(session, [offering], NOW))[offering]] == [kept]
+        assert await queries.prices_to_come(session, [offering], NOW + timedelta(days=30)) == {}
 
 
 async def test_the_planned_unit_cost_is_that_of_the_period_at_hand(catalog: ServiceHarness) -> None:
