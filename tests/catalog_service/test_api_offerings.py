@@ -11,7 +11,6 @@ from tests.catalog_service.samples import (
     EVERYONE,
     FORM,
     OFFERING,
-    SERVICE,
     TIER_READ,
     costed,
     created,
@@ -56,23 +55,6 @@ async def test_an_offering_is_drafted_published_and_retired(catalog: ServiceHarn
     }
     assert (second.data["state"], second.sequence) == ("retired", first.sequence + 1)
     assert second.correlation_id == "thread-2"
-
-
-async def test_publishing_lists_everything_that_is_missing(catalog: ServiceHarness, owner: httpx.AsyncClient) -> None:
-    service = await created(owner, "/v1/services", SERVICE)
-    draft = await created(owner, "/v1/offerings", {"service_id": service["id"], "name": "Nothing yet"})
-    refused = await owner.post(f"/v1/offerings/{draft['id']}/publish")
-    assert (refused.status_code, refused.json()["type"]) == (409, "urn:itaas:problem:offering-not-ready")
-    assert [fault["pointer"] for fault in refused.json()["errors"]] == [
-        "/service_id",
-        "/description",
-        "/tier",
-        "/commitments",
-        "/request_form",
-        "/fulfilment",
-    ]
-    assert (await owner.get(f"/v1/offerings/{draft['id']}")).json()["state"] == "draft"
-    assert not [event for event in await catalog.published() if "offering" in event.type]
 
 
 async def test_a_draft_is_changed_until_it_is_published(owner: httpx.AsyncClient) -> None:
