@@ -18,19 +18,25 @@ from catalog_service.documents import Entry, line_of
 from catalog_service.domain import interchange
 from catalog_service.domain.fulfilment import find_cycle
 from catalog_service.domain.interchange import KEY_SYSTEM
+from catalog_service.domain.offering import OfferingState
+from catalog_service.domain.readiness import Check, Finding
 from catalog_service.domain.revision import OPEN as OPEN_REVISIONS
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
 from catalog_service.queries.whole import all_dependencies, dependencies_of, whole_tree
 from catalog_service.schemas.interchange import ALL, PAST, Section, in_order
 from catalog_service.tables import Revision
+from catalog_service.use_cases import readiness
 from catalog_service.use_cases.import_names import TABLES, Names
 from catalog_service.use_cases.import_reading import Reading, Spool, entry_of
 from catalog_service.use_cases.import_rules import Actor, changeable, faults_of, refuse_states, require_ownership
+from services.clock import utc_now
 from services.errors import Refusal
 
 KEPT_CHANGES = 1_000
 KEPT_DIFFERENCES = 100  # of one thing
+_PRICING = frozenset({Check.PRICE_PLAN, Check.UNIT_COST})
+_ASKED = (("an owner", "owner_id"), ("a support contact", "support_contact"))
 LIVE = frozenset({ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT, ServiceState.RETIRED})
 
 
@@ -60,6 +66,7 @@ class _Life:
     pointer: str
     state: ServiceState
     owner_id: str | None  # before the import
+    lacks: tuple[str, ...]  # of what the readiness gate asks of a service
     revisions: dict[int, RevisionState] = field(default_factory=dict)
 
 
@@ -73,6 +80,9 @@ class Checks:
         self._actor = actor
         self._lives: dict[UUID, _Life] = {}
         self._trees: dict[str, dict[UUID, tuple[UUID | None, str]]] = {"taxonomy": {}, "capabilities": {}}
+        # What pricing does not know yet of drafts that are to be published; of new things it cannot know anything.
+        self._gaps: dict[UUID, list[Finding]] = {}
+        self._now = utc_now()
         self._revisions: dict[UUID, dict[int, RevisionState]] = {}
         self._edges: dict[UUID, list[UUID]] = {}
         self._versions: set[tuple[UUID, int]] = set()
@@ -112,6 +122,13 @@ class Checks:
             states = select(Revision.service_id, Revision.number, Revision.state).where(Revision.service_id.in_(ids))
             for service_id, number, state in await session.execute(states):
                 self._revisions.setdefault(service_id, {})[number] = state
+        if section.name == "offerings":
+            to_be_live = [each for each in entries if each.value.get("state") not in (None, OfferingState.DRAFT)]
+            for each in to_be_live:
+                row = known.get(places[each.number].id)
+                if row is not None and row.state is OfferingState.DRAFT:
+                    findings = await readiness.of_offering(session, row, self._now)
+                    self._gaps[row.id] = [gap for gap in findings.missing if gap.check in _PRICING]
         return known
 
     def _service_of(self, entry: Entry) -> UUID:
@@ -224,6 +241,7 @@ class Checks:
                 entry.pointer,
                 ServiceState(new["state"]),
                 owner_id,
+                tuple(what for what, name in _ASKED if new[name] is None),
                 self._revisions.pop(thing_id, {}),
             )
         elif section.name == "revisions" and life is not None:
@@ -235,6 +253,11 @@ class Checks:
             self._trees[section.name][thing_id] = (parent_id, new["name"])
         elif section.name == "offerings":
             self._number(entry, new)
+            if row is not None and steps and row.state is OfferingState.DRAFT:
+                for gap in self._gaps.pop(row.id, ()):
+                    self._note(entry, ["state"], f"to be {new['state']} it needs {gap.what}: {gap.how}")
+                for what in () if life is None else life.lacks:
+                    self._note(entry, ["state"], f"to be {new['state']} it needs {what} of its service")
         return steps
 
     def _number(self, entry: Entry, new: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """What an import may do to a thing: what the API may, by the same rules, and its states for an admin.
 
 A thing that is new may be in any state, as it was where it comes from; one that is there moves only as its table of
-transitions allows. The price plan and the unit cost of the readiness gate are not asked for: pricing knows both only
-after it has heard of the offering.
+transitions allows. Of the readiness gate a new offering must pass what it says itself: pricing knows its price plan
+and the unit cost only after it has heard of it. A draft that is there must pass all of it.
 """
 
 from collections.abc import Callable, Mapping

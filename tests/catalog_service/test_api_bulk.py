@@ -288,6 +288,29 @@ async def test_states_of_what_is_there_move_only_as_their_tables_allow(catalog: 
     assert fault == "/services/0/revisions/0/summary line 8: the revision is active; what has been live never changes"
 
 
+async def test_a_draft_that_is_there_is_published_only_through_the_gate(catalog: ServiceHarness) -> None:
+    admin = catalog.client(["admin"])
+    service = (
+        "services:\n- key: s\n  name: S\n  unit_of_measure: x\n  state: published\n"
+        "  revisions: [{number: 1, summary: First, state: active}]\n"
+    )
+    whole = {
+        name: OFFERING[name] for name in ("name", "description", "tier", "commitments", "fulfilment", "request_form")
+    }
+    offering = f"  offerings:\n  - {json.dumps(whole | {'key': 'o', 'audience': {'everyone': True}})}\n"
+    assert (await imported(catalog, admin, HEAD + service + offering)).result["created"] == 3
+    live = HEAD + service + offering.replace('"key": "o"', '"state": "published", "key": "o"')
+    found = faults_of(await imported(catalog, admin, live))
+    assert [fault.split(" it needs ")[1].split(":")[0] for fault in found] == [
+        "a unit cost",
+        "a price plan",
+        "an owner of its service",
+        "a support contact of its service",
+    ]
+    new = live.replace('"key": "o"', '"key": "elsewhere"').replace('"name": "Virtual', '"name": "Other virtual')
+    assert (await imported(catalog, admin, new)).result["created"] == 1
+
+
 async def test_a_change_between_the_check_and_the_write_fails_the_import(catalog: ServiceHarness) -> None:
     admin, database = catalog.client(["admin"]), catalog.runtime.database
     text = HEAD + "services:\n- key: s\n  name: S\n  unit_of_measure: x\n"
