@@ -12,6 +12,7 @@ from catalog_service.events.services import (
     ServiceData,
     ServiceOwnerChanged,
     ServiceRevisionPublished,
+    revision_published,
 )
 from services.events import EventData
 
@@ -36,6 +37,7 @@ __all__ = [
     "ServiceDependenciesChanged",
     "ServiceOwnerChanged",
     "ServiceRevisionPublished",
+    "revision_published",
 ]
 
 PUBLISHED: list[type[EventData]] = [

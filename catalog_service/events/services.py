@@ -73,32 +73,36 @@ class RevisionData(Part):
     changes: list[str]
     improvement_ids: list[UUID]
     demand_ids: list[UUID]
+    theme_ids: list[UUID]
     published_at: datetime
 
 
 @event_type(
     "itaas.catalog.service.revision-published.v1",
     summary="A revision of a service went live",
-    example={
-        "id": SERVICE,
-        "name": "Virtual servers",
-        "owner_id": None,
-        "unit_of_measure": "server",
+    example=_SERVICE_EXAMPLE
+    | {
+        "state": "published",
+        "active_revision": 2,
         "revision": {
             "number": 2,
             "summary": "Servers are ready within a day",
             "changes": ["Images are built in advance"],
             "improvement_ids": ["0192f0c1-7b00-7000-8000-000000000003"],
             "demand_ids": [],
+            "theme_ids": ["0192f0c1-7b00-7000-8000-000000000006"],
             "published_at": "2026-11-02T09:00:00Z",
         },
     },
 )
-class ServiceRevisionPublished(EventData):
-    """Its subject is the service."""
+class ServiceRevisionPublished(ServiceData):
+    """Its subject is the service: its full state, as the revision made it, and the revision."""
 
-    id: UUID
-    name: str
-    owner_id: str | None
-    unit_of_measure: str
     revision: RevisionData
+
+
+def revision_published(service: object, revision: object) -> ServiceRevisionPublished:
+    """What is told once `revision` of `service` is live."""
+    return ServiceRevisionPublished(
+        **ServiceData.of(service).model_dump(), revision=RevisionData.model_validate(revision)
+    )

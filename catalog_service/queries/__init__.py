@@ -48,6 +48,7 @@ from catalog_service.queries.impact import (
 from catalog_service.queries.known import active_subscriptions, scores
 from catalog_service.queries.offerings import offerings_by_id, published_offerings, the_offering
 from catalog_service.queries.prices import planned_unit_cost, price_plans, prices_of, prices_to_come, unit_path
+from catalog_service.queries.revisions import capabilities_there, known_reasons, offered_at
 from catalog_service.queries.scorecards import level_counts, results, the_scorecard
 from catalog_service.queries.search import SearchIndex
 from catalog_service.queries.services import numbered_states, scheduled_revisions, services, the_revision, the_service
@@ -89,6 +90,7 @@ __all__ = [
     "bundles_with",
     "campaigns",
     "campaigns_for",
+    "capabilities_there",
     "entitled",
     "entitled_service",
     "facets_of",
@@ -98,6 +100,7 @@ __all__ = [
     "held_of_hard_dependents",
     "held_of_services",
     "holdings",
+    "known_reasons",
     "level_counts",
     "links",
     "live_hard_dependents",
@@ -105,7 +108,9 @@ __all__ = [
     "names_of",
     "nodes",
     "numbered_states",
+    "offered_at",
     "offered_to",
+    "offerings",
     "offerings_by_id",
     "offerings_in_order",
     "offerings_of",

@@ -61,6 +61,6 @@ async def numbered_states(session: AsyncSession, service_id: UUID) -> list[tuple
 
 
 async def scheduled_revisions(session: AsyncSession, service_id: UUID) -> list[Revision]:
-    """In the order in which they go live."""
+    """In the order in which they go live, which is that of their numbers."""
     query = select(Revision).where(Revision.service_id == service_id, Revision.state == RevisionState.SCHEDULED)
-    return list(await session.scalars(query.order_by(Revision.live_at, Revision.number)))
+    return list(await session.scalars(query.order_by(Revision.number)))

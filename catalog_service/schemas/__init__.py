@@ -74,7 +74,19 @@ from catalog_service.schemas.portfolio import (
     StepRead,
 )
 from catalog_service.schemas.readiness import FindingRead, OfferingReadiness, ServiceReadiness
-from catalog_service.schemas.revisions import RevisionChange, RevisionCreate, RevisionRead
+from catalog_service.schemas.revisions import (
+    DifferenceRead,
+    Rationale,
+    ReasonRead,
+    RevisionChange,
+    RevisionContent,
+    RevisionCreate,
+    RevisionDetail,
+    RevisionDifference,
+    RevisionNext,
+    RevisionRead,
+    RevisionSchedule,
+)
 from catalog_service.schemas.scorecards import (
     FactRead,
     LevelChangeRead,
@@ -124,6 +136,7 @@ __all__ = [
     "DependencyNode",
     "DependencyRead",
     "Dependent",
+    "DifferenceRead",
     "FacetNodeRead",
     "FacetValueRead",
     "FacetsRead",
@@ -154,11 +167,18 @@ __all__ = [
     "PathStep",
     "PlannedUnitCostRead",
     "ProviderRead",
+    "Rationale",
     "Reason",
+    "ReasonRead",
     "RetirementAnnouncement",
     "RevisionChange",
+    "RevisionContent",
     "RevisionCreate",
+    "RevisionDetail",
+    "RevisionDifference",
+    "RevisionNext",
     "RevisionRead",
+    "RevisionSchedule",
     "RuleOutcome",
     "ScoreRead",
     "ScorecardChange",

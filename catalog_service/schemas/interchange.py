@@ -68,6 +68,7 @@ class RevisionEntry(RevisionCreate):
 
     number: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
     state: RevisionState = RevisionState.DRAFT
+    live_at: Instant | None = Field(None, description="Of one that is scheduled: when it goes live by itself")
     published_at: Instant | None = Field(None, description=_WHEN)
     archived_at: Instant | None = Field(None, description=_WHEN)
 
@@ -111,6 +112,7 @@ class Section:
 _SETS = (
     ("external_ids",),
     ("capability_ids",),
+    ("content", "capability_ids"),
     ("dependencies",),
     ("audience", "business_unit_ids"),
     ("audience", "roles"),
@@ -145,7 +147,14 @@ ALL = {
                 ("dependencies", "*", "on_id"): "services",
             },
         ),
-        Section("revisions", "revision", RevisionEntry, RevisionRead, {}, within="services"),
+        Section(
+            "revisions",
+            "revision",
+            RevisionEntry,
+            RevisionRead,
+            {("content", "capability_ids", "*"): "capabilities"},
+            within="services",
+        ),
         Section(
             "offerings",
             "offering",

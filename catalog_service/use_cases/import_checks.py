@@ -20,7 +20,6 @@ from catalog_service.domain.fulfilment import find_cycle
 from catalog_service.domain.interchange import KEY_SYSTEM
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.readiness import Check, Finding
-from catalog_service.domain.revision import OPEN as OPEN_REVISIONS
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
 from catalog_service.queries.whole import all_dependencies, dependencies_of, whole_tree
@@ -246,6 +245,8 @@ class Checks:
             )
         elif section.name == "revisions" and life is not None:
             life.revisions[new["number"]] = RevisionState(new["state"])
+            if new["state"] == RevisionState.SCHEDULED and new["live_at"] is None:
+                self._note(entry, ["live_at"], "is needed of a revision that is scheduled")
         elif section.name in self._trees:
             thing_id = self._reading.places[section.name][entry.number].id
             assert thing_id is not None
@@ -306,11 +307,12 @@ class Checks:
         """Together the revisions of a service must make sense, and agree with its state."""
         for life in self._lives.values():
             active = [number for number, state in life.revisions.items() if state is RevisionState.ACTIVE]
-            open_ = [number for number, state in life.revisions.items() if state in OPEN_REVISIONS]
+            drafts = [number for number, state in life.revisions.items() if state is RevisionState.DRAFT]
+            open_ = [number for number in drafts if number > max(active, default=0)]
             if len(active) > 1:
                 self._reading.faults.add(life.line, life.pointer, f"revisions {active} would all be active")
             if len(open_) > 1:
-                self._reading.faults.add(life.line, life.pointer, f"revisions {open_} would all be open")
+                self._reading.faults.add(life.line, life.pointer, f"revisions {open_} would all be drafts")
             if life.state in LIVE and not active:
                 self._reading.faults.add(life.line, f"{life.pointer}/state", f"{life.state} without an active revision")
             if life.state not in LIVE and active:

@@ -22,13 +22,12 @@ from catalog_service.events import (
     DependencyData,
     OfferingPublished,
     OfferingRetired,
-    RevisionData,
     ServiceChanged,
     ServiceCreated,
     ServiceData,
     ServiceDependenciesChanged,
     ServiceOwnerChanged,
-    ServiceRevisionPublished,
+    revision_published,
 )
 from catalog_service.queries.whole import all_dependencies, whole_tree
 from catalog_service.schemas import Dependency, OfferingChange
@@ -39,8 +38,10 @@ from catalog_service.use_cases.external_ids import CAPABILITIES, TAXONOMY_NODES,
 from catalog_service.use_cases.import_checks import Plan
 from catalog_service.use_cases.import_names import TABLES, Names
 from catalog_service.use_cases.offerings import columns_of
+from catalog_service.use_cases.revisions import promised, said, set_timer
 from catalog_service.use_cases.services import note_transition, provide
 from catalog_service.use_cases.trees import alone_with
+from services import context
 from services.db import touch
 from services.db.types import UtcInstant
 from services.errors import Conflict
@@ -216,20 +217,17 @@ class Writes:
                 row.published_at = row.published_at or past.get("published_at") or self._now
             if row.state is RevisionState.ARCHIVED:
                 row.archived_at = row.archived_at or past.get("archived_at") or self._now
+            if row.state is RevisionState.ACTIVE and (row.content or {}).get("name") is None:
+                row.content = promised(service) | said(row.content or {})
+            if row.state is RevisionState.SCHEDULED and "live_at" in fields:
+                set_timer(self._session, row, by=context.current().actor_id)
             touch(row)
             touch(service)
             if row.state is RevisionState.ACTIVE and before is not RevisionState.ACTIVE:
                 service.active_revision = row.number
                 went_live.append((service, row))
         for service, revision in went_live:
-            event = ServiceRevisionPublished(
-                id=service.id,
-                name=service.name,
-                owner_id=service.owner_id,
-                unit_of_measure=service.unit_of_measure,
-                revision=RevisionData.model_validate(revision),
-            )
-            record(self._session, service, event, thread=current_thread())
+            record(self._session, service, revision_published(service, revision), thread=current_thread())
         await self._done()
 
     async def _write_offerings(self, records: Sequence[Mapping[str, Any]]) -> None:

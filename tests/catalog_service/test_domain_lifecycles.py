@@ -1,5 +1,6 @@
 """Every transition of services, revisions and offerings: the allowed ones, and the refusal of all the others."""
 
+from datetime import UTC, date, datetime, timedelta
 from itertools import product
 
 import pytest
@@ -80,12 +81,85 @@ def test_a_service_that_is_leaving_cannot_be_changed(state: ServiceState) -> Non
             service.require_open(state)
 
 
-def test_revisions_are_numbered_from_one_and_opened_one_at_a_time() -> None:
+def test_revisions_are_numbered_from_one_and_drafted_one_at_a_time() -> None:
+    draft, scheduled, active, archived = RevisionState
     assert revision.next_number([]) == 1
-    assert revision.next_number([(2, RevisionState.ACTIVE), (1, RevisionState.ARCHIVED)]) == 3
-    for state in (RevisionState.DRAFT, RevisionState.SCHEDULED):
-        with pytest.raises(revision.DraftRevisionExists, match=f"revision 2 is still {state}"):
-            revision.next_number([(1, RevisionState.ACTIVE), (2, state)])
+    assert revision.next_number([(2, active), (1, archived)]) == 3
+    assert revision.next_number([(1, active), (2, scheduled), (3, scheduled)]) == 4
+    assert revision.next_number([(1, draft), (2, active)]) == 3  # overtaken: it can never go live
+    with pytest.raises(revision.DraftRevisionExists, match="revision 2 is still draft"):
+        revision.next_number([(1, active), (2, draft)])
+
+
+DAY = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def later(days: int) -> datetime:
+    return DAY + timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("number", "days", "refusal", "words"),
+    [
+        (3, 2, None, ""),
+        (3, 3, None, ""),
+        (2, 1, revision.RevisionOvertaken, "revision 2 is live"),
+        (1, 1, revision.RevisionOvertaken, "revision 2 is live"),
+        (3, 0, revision.LiveInstantRefused, "cannot go live at 2026-12-01"),
+        (3, -1, revision.LiveInstantRefused, "cannot go live"),
+        (3, 40_000, revision.LiveInstantRefused, "cannot go live"),
+        (3, 4, revision.RevisionWindowOverlaps, r"revision 4 is scheduled for 2026-12-05T00:00:00Z.* before that"),
+        (5, 4, revision.RevisionWindowOverlaps, r"revision 4 is scheduled for .* revision 5 must go live after that"),
+        (5, 3, revision.RevisionWindowOverlaps, "revision 4"),
+        (7, 7, revision.RevisionWindowOverlaps, "revision 6"),
+        (5, 5, None, ""),
+        (4, 6, None, ""),
+        (7, 8, None, ""),
+    ],
+)
+def test_scheduled_revisions_go_live_in_the_order_of_their_numbers(
+    number: int, days: int, refusal: type[Exception] | None, words: str
+) -> None:
+    others = [revision.Scheduled(6, later(7)), revision.Scheduled(4, later(4))]
+
+    def schedule() -> RevisionState:
+        return revision.schedule(RevisionState.DRAFT, number, later(days), others=others, active=2, now=DAY)
+
+    if refusal is None:
+        assert schedule() is RevisionState.SCHEDULED
+    else:
+        with pytest.raises(refusal, match=words):
+            schedule()
+
+
+def test_a_revision_goes_live_by_hand_unless_one_before_it_is_to_come() -> None:
+    others = [revision.Scheduled(4, later(4))]
+    for number in (3, 4):
+        live = revision.go_live(RevisionState.SCHEDULED, number, others=others, active=2)
+        assert live is RevisionState.ACTIVE
+    with pytest.raises(revision.RevisionWindowOverlaps, match="revision 4 is scheduled for 2026-12-05"):
+        revision.go_live(RevisionState.DRAFT, 5, others=others, active=2)
+    with pytest.raises(revision.RevisionOvertaken):
+        revision.go_live(RevisionState.DRAFT, 1, others=[], active=2)
+    assert revision.go_live(RevisionState.DRAFT, 1, others=[], active=None) is RevisionState.ACTIVE
+
+
+def test_a_retirement_is_planned_from_today_on() -> None:
+    today = DAY.date()
+    assert service.planned_retirement(None, today=today) is None
+    assert service.planned_retirement(today, today=today) == today
+    for day in (today - timedelta(days=1), date(9999, 12, 31)):
+        with pytest.raises(service.RetirementDateRefused):
+            service.planned_retirement(day, today=today)
+
+
+@pytest.mark.parametrize("state", ServiceState)
+def test_what_a_service_is_counted_in_is_fixed_once_it_is_live(state: ServiceState) -> None:
+    if state in (ServiceState.DRAFT, ServiceState.UNDER_EVALUATION):
+        service.require_never_live(state)
+    else:
+        with pytest.raises(service.UnitOfMeasureFixed, match=state):
+            service.require_never_live(state)
 
 
 @pytest.mark.parametrize("state", RevisionState)
