@@ -17,9 +17,10 @@ from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
 from catalog_service.schemas.dependencies import Dependency
 from catalog_service.schemas.offerings import OfferingCreate, OfferingRead
-from catalog_service.schemas.parts import Instant, Key, Sentence
+from catalog_service.schemas.parts import Instant, Key, PersonId, Sentence
 from catalog_service.schemas.portfolio import NodeCreate, NodeRead
 from catalog_service.schemas.revisions import RevisionCreate, RevisionRead
+from catalog_service.schemas.scorecards import ScorecardCreate, ScorecardRead
 from catalog_service.schemas.services import ServiceCreate, ServiceRead
 
 VERSION = 1
@@ -83,6 +84,13 @@ class OfferingEntry(OfferingCreate):
     retired_at: Instant | None = Field(None, description=_WHEN)
 
 
+class ScorecardEntry(ScorecardCreate):
+    """Known by its key as well."""
+
+    id: KnownId = None
+    owner_id: PersonId | None = Field(None, description="Who may change it; whoever imports it, if left out")
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A kind of thing: its body, and where in it the ids of other things stand (`*` is any item of a list)."""
@@ -99,7 +107,7 @@ class Section:
     @property
     def fields(self) -> list[str]:
         """What an export says of a thing, in this order, beside its id."""
-        left_out = {"id", "key", self.parent}
+        left_out = {"id", self.parent, *(["key"] if "external_ids" in self.body.model_fields else [])}
         return [name for name in self.body.model_fields if name not in left_out and name in self.read.model_fields]
 
     def shown(self, row: Any) -> dict[str, Any]:
@@ -169,6 +177,7 @@ ALL = {
             within="services",
             parent="service_id",
         ),
+        Section("scorecards", "scorecard", ScorecardEntry, ScorecardRead, {}),
     )
 }
 # The sections of a document in their order, and the lists of other things within each of their entries.

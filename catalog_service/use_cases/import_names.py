@@ -13,13 +13,14 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog_service.domain.interchange import reference
+from catalog_service.domain.interchange import KEY_SYSTEM, reference
 from catalog_service.schemas.interchange import ALL
 from catalog_service.tables import (
     Capability,
     CapabilityExternalId,
     Offering,
     OfferingExternalId,
+    Scorecard,
     Service,
     ServiceExternalId,
     TaxonomyNode,
@@ -34,6 +35,7 @@ TABLES: dict[str, tuple[Any, Any, Any]] = {
     "capabilities": (Capability, CapabilityExternalId, CapabilityExternalId.capability_id),
     "services": (Service, ServiceExternalId, ServiceExternalId.service_id),
     "offerings": (Offering, OfferingExternalId, OfferingExternalId.offering_id),
+    "scorecards": (Scorecard, None, None),  # known by their keys
 }
 
 
@@ -81,6 +83,10 @@ class Names:
 
     async def _known_externally(self, session: AsyncSession, section: str, names: Sequence[str]) -> dict[str, UUID]:
         _, table, owner = TABLES[section]
+        if table is None:
+            keys = [name.split(":", 1)[1] for name in names]
+            cards = await session.execute(select(Scorecard.key, Scorecard.id).where(Scorecard.key.in_(keys)))
+            return {f"{KEY_SYSTEM}:{key}": found for key, found in cards}
         pairs = [tuple(name.split(":", 1)) for name in names]
         query = select(table.system, table.id, owner).where(tuple_(table.system, table.id).in_(pairs))
         return {f"{system}:{identifier}": found for system, identifier, found in await session.execute(query)}

@@ -12,13 +12,13 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from catalog_service.domain import interchange, offering, readiness, revision, service, validity
+from catalog_service.domain import interchange, offering, readiness, revision, scorecard, service, validity
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
-from catalog_service.schemas import OfferingChange, RevisionChange, ServiceChange
+from catalog_service.schemas import OfferingChange, RevisionChange, ScorecardChange, ServiceChange
 from catalog_service.schemas.interchange import OfferingEntry
-from catalog_service.tables import Service
+from catalog_service.tables import Scorecard, Service
 from catalog_service.use_cases.offerings import check_parts
 from services.errors import Conflict, Fault, Forbidden, Refusal
 
@@ -42,6 +42,7 @@ _OFFERED = frozenset({ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT})
 _CHANGES: Mapping[str, frozenset[str]] = {
     "services": frozenset(ServiceChange.model_fields) | {"features", "retirement_planned_for"},
     "revisions": frozenset(RevisionChange.model_fields),
+    "scorecards": frozenset(ScorecardChange.model_fields) | {"owner_id"},
     "offerings": frozenset(OfferingChange.model_fields),
 }
 
@@ -81,6 +82,8 @@ def changeable(section: str, row: Any, changed: set[str], actor: Actor) -> None:
         return
     if isinstance(row, Service):
         require_ownership(row.owner_id, actor)
+    if isinstance(row, Scorecard) and not actor.may_change(row.owner_id):
+        raise scorecard.NotYourScorecard(f"the scorecard {row.key} was made by somebody else")
     allowed = _CHANGES[section]
     why = "cannot be changed"
     if section == "services" and row.state not in service.OPEN:
@@ -99,6 +102,11 @@ def faults_of(
     section: str, body: BaseModel, row: Any, new: Mapping[str, Any], service_state: ServiceState | None, actor: Actor
 ) -> list[Fault]:
     """Everything that the API's rules have against what `body` says."""
+    if section == "scorecards":
+        faults = _told(scorecard.check, new["levels"], new["rules"], new["applies_to"])
+        if new["owner_id"] is not None and not actor.may_change(new["owner_id"]):
+            faults.append(Fault("/owner_id", "only an admin may make it somebody else's"))
+        return faults
     if section == "services":
         is_other = row is None or new["owner_id"] != row.owner_id
         if is_other and not actor.may_change(new["owner_id"]):

@@ -32,15 +32,17 @@ from catalog_service.events import (
 from catalog_service.queries.whole import all_dependencies, whole_tree
 from catalog_service.schemas import Dependency, OfferingChange
 from catalog_service.schemas.interchange import OfferingEntry
-from catalog_service.tables import Offering, Revision, Service, ServiceDependency
+from catalog_service.tables import Offering, Revision, Scorecard, Service, ServiceDependency
 from catalog_service.use_cases.dependencies import hold_graph
 from catalog_service.use_cases.external_ids import CAPABILITIES, TAXONOMY_NODES, Named
 from catalog_service.use_cases.import_checks import Plan
 from catalog_service.use_cases.import_names import TABLES, Names
 from catalog_service.use_cases.offerings import columns_of
 from catalog_service.use_cases.revisions import promised, said, set_timer
+from catalog_service.use_cases.scorecard_evaluation import NIGHTLY, next_night, start_evaluation
 from catalog_service.use_cases.services import note_transition, provide
 from catalog_service.use_cases.trees import alone_with
+from catalog_service.work import timers
 from services import context
 from services.db import touch
 from services.db.types import UtcInstant
@@ -79,6 +81,25 @@ class Writes:
             await self._write_revisions(records)
         for records in self._plan.spools["offerings"].batches():
             await self._write_offerings(records)
+        for records in self._plan.spools["scorecards"].batches():
+            await self._write_scorecards(records)
+
+    async def _write_scorecards(self, records: Sequence[Mapping[str, Any]]) -> None:
+        rows = await self._loaded(Scorecard, records)
+        for each in records:
+            fields = dict(each["fields"])
+            card = rows.get(UUID(each["id"]))
+            if card is None:
+                fields["owner_id"] = fields["owner_id"] or context.current().actor_id
+                card = Scorecard(id=UUID(each["id"]), **_columns(Scorecard, fields))
+                self._session.add(card)
+                timers.set(self._session, NIGHTLY, due_at=next_night(self._now), payload={"scorecard_id": str(card.id)})
+            else:
+                _assign(card, fields)
+            touch(card)
+            await self._session.flush()
+            await start_evaluation(self._session, card)
+        await self._done()
 
     async def _require_references(self) -> None:
         wanted: dict[str, set[UUID]] = {}

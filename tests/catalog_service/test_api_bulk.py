@@ -393,3 +393,33 @@ services:
     assert [each["differences"] for each in job.result["diff"]] == [
         [{"pointer": "/dependencies/0/note", "old": "Sessions", "new": "State"}]
     ]
+
+
+async def test_scorecards_are_known_by_their_keys(catalog: ServiceHarness) -> None:
+    admin, owner = catalog.client(["admin"]), catalog.client(["service_owner"], person="ann")
+    other = catalog.client(["service_owner"], person="ben")
+    card = {
+        "key": "ready",
+        "name": "Ready",
+        "levels": [{"key": "bronze", "name": "Bronze"}],
+        "rules": [
+            {
+                "key": "owner",
+                "level": "bronze",
+                "title": "Owned",
+                "check": {"fact": "has_owner", "op": "==", "value": True},
+            }
+        ],
+    }
+    text = json.dumps({"itaas_catalogue": 1, "scorecards": [card]})
+    assert (await imported(catalog, owner, text)).result["created"] == 1
+    assert (await imported(catalog, owner, text)).result["unchanged"] == 1
+    out = await exported(admin)
+    assert (await imported(catalog, admin, out)).result["unchanged"] == 1
+    assert yaml.safe_load(out)["scorecards"][0]["rules"][0]["check"] == card["rules"][0]["check"]
+    [fault] = faults_of(await imported(catalog, other, text.replace("Ready", "Not ready")))
+    assert fault == "/scorecards/0 line 1: the scorecard ready was made by somebody else"
+    [fault] = faults_of(await imported(catalog, owner, text.replace("has_owner", "has_horns")))
+    assert fault.startswith("/scorecards/0/rules/0/check"), fault
+    assert (await imported(catalog, owner, text.replace("Ready", "Not ready"))).result["updated"] == 1
+    assert (await admin.get("/v1/scorecards/ready")).json()["name"] == "Not ready"
