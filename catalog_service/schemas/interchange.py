@@ -69,6 +69,9 @@ class RevisionEntry(RevisionCreate):
 
     number: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
     state: RevisionState = RevisionState.DRAFT
+    based_on: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = Field(
+        None, description="The revision that it was opened from"
+    )
     live_at: Instant | None = Field(None, description="Of one that is scheduled: when it goes live by itself")
     published_at: Instant | None = Field(None, description=_WHEN)
     archived_at: Instant | None = Field(None, description=_WHEN)

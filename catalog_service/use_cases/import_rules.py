@@ -41,7 +41,7 @@ _PARTS = ("tier", "commitments", "fulfilment", "request_form")
 _OFFERED = frozenset({ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT})
 _CHANGES: Mapping[str, frozenset[str]] = {
     "services": frozenset(ServiceChange.model_fields) | {"features", "retirement_planned_for"},
-    "revisions": frozenset(RevisionChange.model_fields),
+    "revisions": frozenset(RevisionChange.model_fields) | {"live_at"},
     "scorecards": frozenset(ScorecardChange.model_fields) | {"owner_id"},
     "offerings": frozenset(OfferingChange.model_fields),
 }

@@ -94,7 +94,13 @@ def catalogues(draw: st.DrawFn) -> dict[str, Any]:
             service["state"] = "published"
             service["revisions"] = [
                 {"number": 1, "summary": "a" + draw(TEXT), "state": "archived"},
-                {"number": 2, "summary": "a", "changes": [draw(LINE)], "state": "active"},
+                {"number": 2, "summary": "a", "changes": [draw(LINE)], "state": "active", "based_on": 1},
+                {
+                    "number": 3,
+                    "summary": "a",
+                    "content": {"name": draw(LINE), "description": draw(TEXT)},
+                    "based_on": 2,
+                },
             ]
         service["offerings"] = []
         for _ in range(draw(st.integers(0, 2))):
