@@ -183,9 +183,14 @@ def warnings(service: ServiceFacts, offering: OfferingFacts, now: datetime) -> t
         for cost in service.costs[:1]:
             if cost.currency == current.currency and annual < EXACT.multiply(cost.amount, Decimal(12)):
                 what = "the price is below the unit cost"
-                how = f"{annual:f} {cost.currency} a year against {cost.amount:f} a month ({cost.period})"
+                how = f"{_plain(annual)} {cost.currency} a year against {_plain(cost.amount)} a month ({cost.period})"
                 found.append(Finding(Check.UNIT_COST, "/price_plan", what, how))
     return tuple(found)
+
+
+def _plain(amount: Decimal) -> str:
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 _TIMES_A_YEAR = {"month": 12, "quarter": 4, "year": 1}

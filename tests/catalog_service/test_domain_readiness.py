@@ -120,9 +120,10 @@ def test_what_is_only_warned_of(change: dict[str, Any], words: list[str]) -> Non
 
 
 def test_a_price_is_held_against_the_actual_cost_before_the_planned_one() -> None:
-    planned = UnitCost(Decimal(30), "USD", "planned for 2026-11")
+    planned = UnitCost(Decimal("30.0000000000"), "USD", "planned for 2026-11")
     assert readiness.warnings(service(costs=[COST, planned]), offering(), NOW) == ()
-    assert len(readiness.warnings(service(costs=[planned]), offering(), NOW)) == 1
+    (warning,) = readiness.warnings(service(costs=[planned]), offering(), NOW)
+    assert warning.message.endswith("270 USD a year against 30 a month (planned for 2026-11)")
 
 
 @pytest.mark.parametrize(
