@@ -10,6 +10,7 @@ from catalog_service.routes import (
     bulk,
     campaign_results,
     campaigns,
+    comparisons,
     dependencies,
     impact,
     measurements,
@@ -32,6 +33,7 @@ definition = ServiceDefinition(
     migrations=Path(__file__).parent / "migrations",
     routers=[
         browse.router,
+        comparisons.router,
         campaign_results.router,
         campaigns.router,
         portfolio.router,

@@ -1,6 +1,6 @@
 """Named reads of the catalogue, a module per room."""
 
-from catalog_service.queries.browse import Filters, Found, offered_to, page_of_hits
+from catalog_service.queries.browse import Filters, Found, items_by_id, offered_to, page_of_hits
 from catalog_service.queries.campaign_results import outcomes
 from catalog_service.queries.campaigns import (
     addressed_count,
@@ -46,7 +46,7 @@ from catalog_service.queries.impact import (
     who_needs,
 )
 from catalog_service.queries.known import active_subscriptions, scores
-from catalog_service.queries.offerings import offerings_by_id, published_offerings, the_offering
+from catalog_service.queries.offerings import published_offerings, the_offering
 from catalog_service.queries.prices import planned_unit_cost, price_plans, prices_of, prices_to_come, unit_path
 from catalog_service.queries.revisions import capabilities_there, known_reasons, offered_at
 from catalog_service.queries.scorecards import level_counts, results, the_scorecard
@@ -100,6 +100,7 @@ __all__ = [
     "held_of_hard_dependents",
     "held_of_services",
     "holdings",
+    "items_by_id",
     "known_reasons",
     "level_counts",
     "links",

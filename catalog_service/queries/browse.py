@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Integer, Select, String, Uuid, any_, bindparam, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager, defer, load_only, raiseload
 
 from catalog_service.domain.commitment import CommitmentKind
 from catalog_service.domain.offering import OfferingState
@@ -186,4 +187,23 @@ async def _within(session: AsyncSession, hits: Hits, conditions: Iterable[Column
 
 def offered_to(sight: Sight, filters: Filters, dialect: str) -> Select[Offering]:
     """All that is for the caller."""
-    return select(Offering).where(*visible(sight, filters, dialect))
+    return as_items(select(Offering).where(*visible(sight, filters, dialect)))
+
+
+def as_items(query: Select[Offering]) -> Select[Offering]:
+    """Without what an item of a list does not show: it costs as much as all the rest."""
+    return query.join(Offering.service).options(
+        defer(Offering.request_form, raiseload=True),
+        defer(Offering.fulfilment, raiseload=True),
+        defer(Offering.options, raiseload=True),
+        raiseload(Offering.relations),
+        contains_eager(Offering.service).options(
+            load_only(Service.name, raiseload=True), raiseload(Service.external_ids), raiseload(Service.capabilities)
+        ),
+    )
+
+
+async def items_by_id(session: AsyncSession, offering_ids: Sequence[UUID]) -> dict[UUID, Offering]:
+    """Those that there are; whether the caller may see them has been asked before."""
+    found = await session.scalars(as_items(select(Offering).where(Offering.id.in_(offering_ids))))
+    return {offering.id: offering for offering in found.unique()}

@@ -41,6 +41,7 @@ class Sight:
     units: frozenset[UUID] | None
     roles: frozenset[str] | None
     now: datetime
+    business_unit_id: UUID | None = None  # the one that was asked for
 
 
 def sees_drafts(principal: Principal) -> bool:
@@ -65,7 +66,7 @@ async def sight_of(
                     f"business unit {business_unit_id} is not yours",
                     faults=[Fault("business_unit_id", "is not your business unit, nor below it")],
                 )
-        return Sight(drafts, await _related(session, [business_unit_id]), roles, now)
+        return Sight(drafts, await _related(session, [business_unit_id]), roles, now, business_unit_id)
     if drafts or principal.sees_all_units:
         return Sight(drafts, None, roles, now)
     return Sight(drafts, await _related(session, principal.business_units), roles, now)

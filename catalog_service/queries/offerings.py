@@ -1,6 +1,5 @@
 """Named reads of offerings."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -17,11 +16,6 @@ async def the_offering(session: AsyncSession, offering_id: UUID) -> Offering:
     if offering is None:
         raise NotFound(f"no offering {offering_id}")
     return offering
-
-
-async def offerings_by_id(session: AsyncSession, offering_ids: Sequence[UUID]) -> list[Offering]:
-    """Those that there are, in no order; whether the caller may see them has been asked before."""
-    return list((await session.scalars(select(Offering).where(Offering.id.in_(offering_ids)))).unique())
 
 
 async def published_offerings(session: AsyncSession, service_id: UUID) -> int:

@@ -90,7 +90,7 @@ async def list_offerings(
     found = await queries.page_of_hits(
         session, hits, index.words.offering_ids, sight, filters, after=_split(paging.position()), limit=paging.limit
     )
-    by_id = {offering.id: offering for offering in await queries.offerings_by_id(session, found.offering_ids)}
+    by_id = await queries.items_by_id(session, found.offering_ids)
     items = await _shown(session, [by_id[offering_id] for offering_id in found.offering_ids])
     matches = hits.explain([number for _, number in found.positions])
     for item, (_, number) in zip(items, found.positions, strict=True):

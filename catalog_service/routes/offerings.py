@@ -7,6 +7,7 @@ from fastapi import Response
 from catalog_service import queries, schemas
 from catalog_service.routes import Designer, Reader, Sight, sees_figures
 from catalog_service.routes.observed import show_attainment, show_lead_times
+from catalog_service.routes.prices import price_reads, service_costs, whose_price
 from catalog_service.tables import Offering
 from catalog_service.use_cases import offerings as use_cases
 from services.http import Api, Etag, IfMatch, Now, ReadSession, RequiredIfMatch, WriteSession
@@ -26,16 +27,18 @@ async def create_offering(
 
 @router.get("/offerings/{offering_id}", response_model=schemas.OfferingDetail, summary="Read an offering")
 async def read_offering(
-    offering_id: UUID, session: ReadSession, etag: Etag, principal: Reader, sight: Sight
+    offering_id: UUID, session: ReadSession, now: Now, etag: Etag, principal: Reader, sight: Sight
 ) -> schemas.OfferingDetail:
-    """With its request form and what its users say; for service owners and finance, how many subscribe."""
+    """With its request form and what its users say; its price; for service owners and finance, cost and subscribers."""
     offering = etag(await queries.the_offering_for(session, offering_id, sight))
     detail = schemas.OfferingDetail.model_validate(offering)
     if (score := (await queries.scores(session, [offering.service_id])).get(offering.service_id)) is not None:
         detail.score = schemas.ScoreRead.model_validate(score)
     await show_lead_times(session, [detail])
     await show_attainment(session, detail)
+    detail.price = (await price_reads(session, [offering_id], whose_price(principal, None), now)).get(offering_id)
     if sees_figures(principal):
+        detail.unit_cost = (await service_costs(session, [offering.service_id], now)).get(offering.service_id)
         detail.active_subscriptions = await queries.active_subscriptions(session, offering_id)
     return detail
 

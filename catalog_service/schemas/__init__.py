@@ -23,6 +23,15 @@ from catalog_service.schemas.campaigns import (
     ViewCreate,
     ViewRead,
 )
+from catalog_service.schemas.comparisons import (
+    AttributeRow,
+    CommitmentRow,
+    ComparedOffering,
+    ComparedPromise,
+    ComparedRelation,
+    ComparedValue,
+    ComparisonRead,
+)
 from catalog_service.schemas.dependencies import (
     DependenciesWrite,
     Dependency,
@@ -73,6 +82,7 @@ from catalog_service.schemas.portfolio import (
     ProviderRead,
     StepRead,
 )
+from catalog_service.schemas.prices import PriceRead, ServiceCostRead
 from catalog_service.schemas.readiness import FindingRead, OfferingReadiness, ServiceReadiness
 from catalog_service.schemas.revisions import (
     DifferenceRead,
@@ -113,6 +123,7 @@ from catalog_service.schemas.services import (
 
 __all__ = [
     "AddressedUnit",
+    "AttributeRow",
     "Audience",
     "AudienceRead",
     "BroughtOffering",
@@ -130,6 +141,12 @@ __all__ = [
     "CampaignTransitionRead",
     "CapabilityDetail",
     "Commitment",
+    "CommitmentRow",
+    "ComparedOffering",
+    "ComparedPromise",
+    "ComparedRelation",
+    "ComparedValue",
+    "ComparisonRead",
     "DependenciesWrite",
     "Dependency",
     "DependencyGraphRead",
@@ -166,6 +183,7 @@ __all__ = [
     "OfferingReadiness",
     "PathStep",
     "PlannedUnitCostRead",
+    "PriceRead",
     "ProviderRead",
     "Rationale",
     "Reason",
@@ -189,6 +207,7 @@ __all__ = [
     "ScorecardResults",
     "ScorecardRule",
     "ServiceChange",
+    "ServiceCostRead",
     "ServiceCreate",
     "ServiceDetail",
     "ServiceImpact",

@@ -20,6 +20,7 @@ from catalog_service.schemas.offering_parts import (
     TierRead,
 )
 from catalog_service.schemas.parts import ExternalIds, Instant, Name, Text, Unit, unchanged
+from catalog_service.schemas.prices import PriceRead, ServiceCostRead
 from services.http import Body, DecimalString, ExternalId, Read
 
 
@@ -116,4 +117,6 @@ class OfferingDetail(OfferingRead):
     attainment: list[AttainmentRead] = Field(
         default_factory=list, description="Of each commitment that was measured, what became of it last"
     )
+    price: PriceRead | None = Field(default=None, description="Of the caller's business unit, or that for all")
+    unit_cost: ServiceCostRead | None = Field(default=None, description="Of its service; for owners and finance")
     active_subscriptions: int | None = Field(default=None, description="For service owners and finance")
