@@ -9,28 +9,23 @@ stands in `const`, `enum`, `default` or `examples` is data.
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
+from jsonschema_rs import Draft202012Validator, ValidationError
 
 from services.errors import Fault, Invalid
+from services.forms import MAX_FAULTS, PATTERNS, Schema, SelfReference, definition_named, subschemas, weight_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MAX_BYTES = 65_536
 MAX_DEPTH = 24
 MAX_DEFINITIONS = 100
-MAX_EXPANDED = 5_000  # subschemas after references are followed
-MAX_FAULTS = 20
-_PATTERNS = RegexOptions(size_limit=262_144, dfa_size_limit=1_048_576)
+MAX_EXPANDED = 5_000  # subschemas, and values to choose from, after references are followed
+MAX_PATTERNS = 200  # each takes up to a millisecond to compile
+MAX_PATTERN = 500  # characters
+SMALLEST_STEP, LARGEST_STEP = 1e-15, 1e18  # of multipleOf: beyond, each division takes hundreds of digits
 _META = Draft202012Validator({"$ref": DIALECT})
 
-_ONE = (
-    *("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then"),
-    *("unevaluatedItems", "unevaluatedProperties"),
-)
-_LIST = ("allOf", "anyOf", "oneOf", "prefixItems")
-_MAP = ("dependentSchemas", "patternProperties", "properties")
 _REFUSED = (
     "$anchor",
     "$dynamicAnchor",
@@ -40,8 +35,6 @@ _REFUSED = (
     "$vocabulary",
     "definitions",
 )
-
-Schema = dict[str, Any] | bool
 
 
 class RequestFormInvalid(Invalid): ...
@@ -54,7 +47,7 @@ def check(form: dict[str, Any]) -> None:
     _refuse(_structure(form))
     _refuse(_references(form))
     try:
-        Draft202012Validator(form, offline=True, pattern_options=_PATTERNS)
+        Draft202012Validator(form, offline=True, pattern_options=PATTERNS)
     except ValidationError as error:
         pointer = _pointer(*error.instance_path)
         raise RequestFormInvalid(_SENTENCE, faults=[Fault(pointer, _pattern_message(error))]) from None
@@ -114,21 +107,6 @@ def _against_the_dialect(form: dict[str, Any]) -> list[Fault]:
     return faults
 
 
-def _below(schema: Schema) -> Iterator[tuple[tuple[str | int, ...], Schema]]:
-    """The subschemas that apply wherever `schema` does (not those that wait in `$defs`), each with its path."""
-    if isinstance(schema, bool):
-        return
-    for keyword in _ONE:
-        if keyword in schema:
-            yield (keyword,), schema[keyword]
-    for keyword in _LIST:
-        for index, below in enumerate(schema.get(keyword, ())):
-            yield (keyword, index), below
-    for keyword in _MAP:
-        for name, below in schema.get(keyword, {}).items():
-            yield (keyword, name), below
-
-
 def _structure(form: dict[str, Any]) -> list[Fault]:
     """A form describes one object; references are `#/$defs/<name>` alone, so that all of them can be followed."""
     faults = []
@@ -137,6 +115,7 @@ def _structure(form: dict[str, Any]) -> list[Fault]:
     definitions: dict[str, Schema] = form.get("$defs", {})
     if len(definitions) > MAX_DEFINITIONS:
         faults.append(Fault(_pointer("$defs"), f"has {len(definitions)} definitions, more than {MAX_DEFINITIONS}"))
+    patterns = 0
     stack: list[tuple[tuple[str | int, ...], Schema]] = [((), form)]
     stack += [(("$defs", name), schema) for name, schema in definitions.items()]
     while stack:
@@ -149,57 +128,35 @@ def _structure(form: dict[str, Any]) -> list[Fault]:
         for keyword in ("$defs", "$id", "$schema"):
             if path and keyword in schema:
                 faults.append(Fault(_pointer(*path, keyword), f"{keyword} may stand at the top of the form only"))
+        for name, pattern in [("pattern", schema.get("pattern")), *_property_patterns(schema)]:
+            patterns += pattern is not None
+            if pattern is not None and len(pattern) > MAX_PATTERN:
+                faults.append(Fault(_pointer(*path, name), f"is longer than {MAX_PATTERN} characters"))
+        if not SMALLEST_STEP <= schema.get("multipleOf", 1) <= LARGEST_STEP:
+            message = f"must be from {SMALLEST_STEP} to {LARGEST_STEP}"
+            faults.append(Fault(_pointer(*path, "multipleOf"), message))
         reference = schema.get("$ref")
-        if reference is not None and _target(reference) not in definitions:
+        if reference is not None and definition_named(reference) not in definitions:
             message = f"{reference!r} is not one of this form's own definitions (#/$defs/<name>)"
             faults.append(Fault(_pointer(*path, "$ref"), message))
-        stack += [((*path, *step), below) for step, below in _below(schema)]
+        stack += [((*path, *step), below) for step, below in subschemas(schema)]
+    if patterns > MAX_PATTERNS:
+        faults.append(Fault(_pointer(), f"has {patterns} patterns, more than {MAX_PATTERNS}"))
     return faults
 
 
-def _target(reference: str) -> str | None:
-    prefix = "#/$defs/"
-    name = reference.removeprefix(prefix)
-    if not reference.startswith(prefix) or "/" in name or "%" in name:
-        return None
-    return name.replace("~1", "/").replace("~0", "~")
+def _property_patterns(schema: dict[str, Any]) -> list[tuple[str, str]]:
+    return [("patternProperties", pattern) for pattern in schema.get("patternProperties", {})]
 
 
 def _references(form: dict[str, Any]) -> list[Fault]:
-    """References must not return to where they came from, and must not multiply into a bomb."""
-    definitions: dict[str, Schema] = form.get("$defs", {})
-    own: dict[str, int] = {}
-    uses: dict[str, list[str]] = {}
-    for name, schema in [("", form), *definitions.items()]:
-        own[name], uses[name] = 0, []
-        stack = [schema]
-        while stack:
-            below = stack.pop()
-            own[name] += 1
-            if isinstance(below, dict) and (target := _target(below.get("$ref", ""))) is not None:
-                uses[name].append(target)
-            stack += [schema for _, schema in _below(below)]
-
-    expanded: dict[str, int] = {}
-    path: list[str] = []
-
-    def size(name: str) -> int:
-        if name in path:
-            chain = " -> ".join([*path[path.index(name) :], name])
-            raise RequestFormInvalid(
-                _SENTENCE, faults=[Fault(_pointer("$defs", name), f"refers back to itself: {chain}")]
-            )
-        if name not in expanded:
-            path.append(name)
-            expanded[name] = own[name] + sum(size(target) for target in uses[name])
-            path.pop()
-        return expanded[name]
-
-    for name in own:
-        size(name)
-    if expanded[""] > MAX_EXPANDED:
-        message = f"expands to {expanded['']} subschemas, more than {MAX_EXPANDED}"
-        return [Fault(_pointer(), message)]
+    """References must not return to where they came from, and what they expand to must not be a bomb."""
+    try:
+        weight = weight_of(form)
+    except SelfReference as refers:
+        return [Fault(_pointer("$defs", refers.chain[0]), f"refers back to itself: {refers}")]
+    if weight > MAX_EXPANDED:
+        return [Fault(_pointer(), f"expands to {weight} subschemas and values, more than {MAX_EXPANDED}")]
     return []
 
 

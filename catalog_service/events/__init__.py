@@ -3,7 +3,7 @@
 from catalog_service.events.attainment import CommitmentAttained, CommitmentMissed, CommitmentUnmeasured
 from catalog_service.events.campaigns import CampaignChanged, CampaignData, CampaignEnded, CampaignSeen, CampaignStarted
 from catalog_service.events.dependencies import DependencyData, ServiceDependenciesChanged
-from catalog_service.events.offerings import OfferingPublished, OfferingRetired
+from catalog_service.events.offerings import OfferingChanged, OfferingPublished, OfferingRetired
 from catalog_service.events.scorecards import ScorecardLevelChanged
 from catalog_service.events.services import (
     RevisionData,
@@ -27,6 +27,7 @@ __all__ = [
     "CommitmentMissed",
     "CommitmentUnmeasured",
     "DependencyData",
+    "OfferingChanged",
     "OfferingPublished",
     "OfferingRetired",
     "RevisionData",
@@ -47,6 +48,7 @@ PUBLISHED: list[type[EventData]] = [
     ServiceRevisionPublished,
     ServiceDependenciesChanged,
     OfferingPublished,
+    OfferingChanged,
     OfferingRetired,
     CampaignStarted,
     CampaignChanged,

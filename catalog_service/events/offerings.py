@@ -8,6 +8,7 @@ from pydantic import Field
 
 from catalog_service.events.part import OFFERING, SERVICE, ExternalIdData, Part
 from services.events import EventData, event_type
+from services.http import DecimalString
 
 
 class AttributeData(Part):
@@ -48,6 +49,34 @@ class TaskData(Part):
     role: str
 
 
+class OptionData(Part):
+    """`kind`: choice, flag, quantity or add_on. Not chosen, it means its default."""
+
+    key: str
+    name: str
+    kind: str
+    choices: list[str]
+    minimum: DecimalString | None
+    maximum: DecimalString | None
+    default: bool | str | None
+    required: bool
+    unit: str | None
+    offering_id: UUID | None
+    charge_key: str | None
+
+
+class MemberData(Part):
+    offering_id: UUID
+    quantity: DecimalString
+
+
+class RelationData(Part):
+    """`kind`: requires, excludes or upgrades_to."""
+
+    kind: str
+    other_id: UUID
+
+
 class OfferingData(EventData):
     """The full public state of an offering that has been published."""
 
@@ -68,10 +97,14 @@ class OfferingData(EventData):
     valid_until: datetime | None
     series_id: UUID
     number: int
+    options: list[OptionData]
+    bundle: list[MemberData]
+    relations: list[RelationData]
+    capability_ids: list[UUID]
     external_ids: list[ExternalIdData]
 
 
-_OFFERING_EXAMPLE = {
+_OFFERING_EXAMPLE: dict[str, Any] = {
     "id": OFFERING,
     "service_id": SERVICE,
     "service_name": "Virtual servers",
@@ -93,12 +126,38 @@ _OFFERING_EXAMPLE = {
     "valid_until": "2027-12-31T23:00:00Z",
     "series_id": OFFERING,
     "number": 1,
+    "options": [
+        {
+            "key": "disk",
+            "name": "Disk",
+            "kind": "quantity",
+            "choices": [],
+            "minimum": "20",
+            "maximum": "500",
+            "default": "20",
+            "required": False,
+            "unit": "GB",
+            "offering_id": None,
+            "charge_key": "disk-gb",
+        }
+    ],
+    "bundle": [],
+    "relations": [{"kind": "upgrades_to", "other_id": "0192f0c1-7b00-7000-8000-000000000004"}],
+    "capability_ids": [],
     "external_ids": [{"system": "sample", "id": "virtual-server-1"}],
 }
 
 
 @event_type("itaas.catalog.offering.published.v1", summary="An offering can be asked for", example=_OFFERING_EXAMPLE)
 class OfferingPublished(OfferingData): ...
+
+
+@event_type(
+    "itaas.catalog.offering.changed.v1",
+    summary="An offering that is on offer is for others, until another time, hangs elsewhere or is related anew",
+    example=_OFFERING_EXAMPLE,
+)
+class OfferingChanged(OfferingData): ...
 
 
 @event_type(

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from services.db.types import JsonDocument
+from services.db.types import ExactDecimal, JsonDocument
 
 revision = "0004"
 down_revision = "0003"
@@ -20,13 +20,40 @@ _OFFERING = sa.table("offering", sa.column("id", sa.Uuid()), sa.column("tier", J
 
 def upgrade() -> None:
     _rewrite_tiers(_as_list)
+    op.create_table(
+        "offering_member",
+        sa.Column("offering_id", sa.Uuid(), nullable=False),
+        sa.Column("member_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("quantity", ExactDecimal(), nullable=False),
+        sa.ForeignKeyConstraint(["offering_id"], ["offering.id"], name=op.f("fk_offering_member_offering_id_offering")),
+        sa.PrimaryKeyConstraint("offering_id", "member_id", name=op.f("pk_offering_member")),
+    )
+    with op.batch_alter_table("offering_member") as batch:
+        batch.create_index(batch.f("ix_offering_member_member_id"), ["member_id"], unique=False)
+
+    with op.batch_alter_table("offering_relation") as batch:
+        batch.drop_constraint(batch.f("fk_offering_relation_other_id_offering"), type_="foreignkey")
+
+    # Nothing could be put into it so far.
     with op.batch_alter_table("offering") as batch:
         batch.create_unique_constraint(batch.f("uq_offering_series_id_number"), ["series_id", "number"])
+        batch.drop_column("bundle")
 
 
 def downgrade() -> None:
     with op.batch_alter_table("offering") as batch:
+        batch.add_column(sa.Column("bundle", JsonDocument, nullable=True))
         batch.drop_constraint(batch.f("uq_offering_series_id_number"), type_="unique")
+    op.execute(sa.table("offering", sa.column("bundle", JsonDocument)).update().values(bundle=[]))
+    with op.batch_alter_table("offering") as batch:
+        batch.alter_column("bundle", nullable=False)
+
+    with op.batch_alter_table("offering_relation") as batch:
+        batch.create_foreign_key(batch.f("fk_offering_relation_other_id_offering"), "offering", ["other_id"], ["id"])
+    with op.batch_alter_table("offering_member") as batch:
+        batch.drop_index(batch.f("ix_offering_member_member_id"))
+    op.drop_table("offering_member")
     _rewrite_tiers(_as_map)
 
 

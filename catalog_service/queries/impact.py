@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Select, String, cast, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service.domain.impact import Held, Needed
 from catalog_service.domain.offering import OfferingState
 from catalog_service.queries.dependencies import hard_dependents, live_hard_dependents
-from catalog_service.tables import KnownSubscription, Offering, OfferingRelation
+from catalog_service.tables import KnownSubscription, Offering, OfferingMember, OfferingRelation
 from services.db import exact_sum
 from services.db.chassis_tables import KnownBusinessUnit
 
@@ -66,17 +66,18 @@ async def brief_offerings(session: AsyncSession, offering_ids: Iterable[UUID] | 
 
 async def bundles_with(session: AsyncSession, offering_ids: Iterable[UUID]) -> list[UUID]:
     """The offerings that bundle one of `offering_ids`, or a bundle of it, and so on; retired ones are left out."""
-    query = select(Offering.id, Offering.bundle).where(
-        Offering.state != OfferingState.RETIRED, cast(Offering.bundle, String) != "[]"
+    query = (
+        select(OfferingMember.member_id, OfferingMember.offering_id)
+        .join(Offering, Offering.id == OfferingMember.offering_id)
+        .where(Offering.state != OfferingState.RETIRED)
     )
-    within: dict[str, list[UUID]] = {}
-    for bundle_id, parts in await session.execute(query):
-        for part in parts:
-            within.setdefault(str(part["offering_id"]), []).append(bundle_id)
+    within: dict[UUID, list[UUID]] = {}
+    for member_id, bundle_id in await session.execute(query):
+        within.setdefault(member_id, []).append(bundle_id)
     found: dict[UUID, None] = {}
     waiting = deque(offering_ids)
     while waiting:
-        for bundle_id in within.get(str(waiting.popleft()), ()):
+        for bundle_id in within.get(waiting.popleft(), ()):
             if bundle_id not in found:
                 found[bundle_id] = None
                 waiting.append(bundle_id)

@@ -1,15 +1,22 @@
-"""What an offering's bodies are made of: tier, audience, commitments, fulfilment."""
+"""What an offering's bodies are made of: tier, audience, commitments, fulfilment, options, bundle, relations."""
 
+from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from catalog_service.domain.commitment import CommitmentKind
+from catalog_service.domain.offering import OfferingState
+from catalog_service.domain.options import MAX_OPTIONS, OptionKind
+from catalog_service.domain.relation import RelationKind
 from catalog_service.domain.tier import MAX_ATTRIBUTES, Better
 from catalog_service.schemas.parts import LINE, Key, Name, Unit
-from services.http import Body, DecimalInput, Read
+from services.http import Body, DecimalInput, DecimalString, Read
 from services.identity import Role
+
+MOST_OF_A_MEMBER = 10**6
 
 
 def _value(value: Any) -> Any:
@@ -150,3 +157,82 @@ RequestForm = Annotated[
 ]
 Commitments = Annotated[list[Commitment], Field(max_length=20)]
 Fulfilment = Annotated[list[FulfilmentTask], Field(max_length=100)]
+
+
+class Option(Body):
+    """What whoever asks may choose."""
+
+    key: AttributeKey = Field(examples=["disk"])
+    name: Name = Field(examples=["Disk"])
+    kind: OptionKind
+    choices: Annotated[list[Name], Field(max_length=100, description="Of a choice")] = Field(default_factory=list)
+    minimum: DecimalInput | None = Field(None, description="Of a quantity or an add-on; null: 0")
+    maximum: DecimalInput | None = Field(None, description="null: no end")
+    default: Annotated[bool | str, BeforeValidator(_value)] | None = Field(None, description="What not choosing means")
+    required: bool = False
+    unit: Unit | None = Field(None, examples=["GB"])
+    offering_id: UUID | None = Field(None, description="Of an add-on that is an offering of its own")
+    charge_key: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = (
+        Field(None, description="The charge of the price plan that it is billed by", examples=["disk-gb"])
+    )
+
+
+class BundleMember(Body):
+    offering_id: UUID
+    quantity: DecimalInput = Field(Decimal(1), description="Of the member for each of the bundle")
+
+    @field_validator("quantity")
+    @classmethod
+    def _some(cls, quantity: Decimal) -> Decimal:
+        if not 0 < quantity <= MOST_OF_A_MEMBER:
+            raise ValueError(f"must be above 0 and at most {MOST_OF_A_MEMBER}")
+        return quantity
+
+
+class Relation(Body):
+    kind: RelationKind
+    other_id: UUID = Field(description="The other offering")
+
+
+class OptionRead(Read):
+    key: str
+    name: str
+    kind: OptionKind
+    choices: list[str]
+    minimum: DecimalString | None
+    maximum: DecimalString | None
+    default: bool | str | None
+    required: bool
+    unit: str | None
+    offering_id: UUID | None
+    charge_key: str | None
+
+
+class BundleMemberRead(Read):
+    offering_id: UUID
+    quantity: DecimalString
+
+
+class RelationRead(Read):
+    kind: RelationKind
+    other_id: UUID
+
+
+class Direction(StrEnum):
+    TO = "to"
+    FROM = "from"
+
+
+class RelatedRead(Read):
+    """A relation as it looks from here: `to` another offering, or `from` one that is so related to this."""
+
+    kind: RelationKind
+    direction: Direction
+    other_id: UUID
+    other_name: str
+    other_state: OfferingState
+
+
+Options = Annotated[list[Option], Field(max_length=MAX_OPTIONS)]
+Bundle = Annotated[list[BundleMember], Field(max_length=100)]
+Relations = Annotated[list[Relation], Field(max_length=200)]

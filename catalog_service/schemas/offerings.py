@@ -4,24 +4,31 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from catalog_service.domain.offering import OfferingState
 from catalog_service.schemas.attainments import AttainmentRead, LeadTimeRead
 from catalog_service.schemas.offering_parts import (
     Audience,
     AudienceRead,
+    Bundle,
+    BundleMemberRead,
     Commitment,
     Commitments,
     Fulfilment,
     FulfilmentTask,
+    OptionRead,
+    Options,
+    RelatedRead,
+    RelationRead,
+    Relations,
     RequestForm,
     Tier,
     TierRead,
 )
 from catalog_service.schemas.parts import ExternalIds, Instant, Name, Text, Unit, unchanged
 from catalog_service.schemas.prices import PriceRead, ServiceCostRead
-from services.http import Body, DecimalString, ExternalId, Read
+from services.http import Body, DecimalInput, DecimalString, ExternalId, Read
 
 
 class OfferingCreate(Body):
@@ -39,6 +46,9 @@ class OfferingCreate(Body):
     audience: Audience | None = Field(None, description="null: nobody yet")
     valid_from: Instant | None = Field(None, description="Can be asked for from here on; null: from its publication")
     valid_until: Instant | None = Field(None, description="Can be asked for until before this; null: no end is known")
+    options: Options = Field(default_factory=list)
+    bundle: Bundle = Field(default_factory=list)
+    relations: Relations = Field(default_factory=list)
     external_ids: ExternalIds = Field(default_factory=list)
 
 
@@ -56,6 +66,9 @@ class OfferingChange(Body):
     audience: Audience | None = None
     valid_from: Instant | None = None
     valid_until: Instant | None = None
+    options: Options = unchanged()
+    bundle: Bundle = unchanged()
+    relations: Relations = unchanged()
 
 
 class ScoreRead(Read):
@@ -107,6 +120,9 @@ class FoundOffering(OfferingItem):
 class OfferingRead(OfferingItem):
     request_form: dict[str, Any] | None
     fulfilment: list[FulfilmentTask]
+    options: list[OptionRead]
+    bundle: list[BundleMemberRead]
+    relations: list[RelationRead]
     published_at: datetime | None
     retired_at: datetime | None
     created_at: datetime
@@ -119,4 +135,42 @@ class OfferingDetail(OfferingRead):
     )
     price: PriceRead | None = Field(default=None, description="Of the caller's business unit, or that for all")
     unit_cost: ServiceCostRead | None = Field(default=None, description="Of its service; for owners and finance")
+    related: list[RelatedRead] = Field(default_factory=list, description="Its relations in both directions")
     active_subscriptions: int | None = Field(default=None, description="For service owners and finance")
+
+
+class VersionRead(Read):
+    """A version of an offering, the newest first."""
+
+    id: UUID
+    number: int
+    name: str
+    state: OfferingState
+    valid_from: datetime | None
+    valid_until: datetime | None
+    published_at: datetime | None
+    retired_at: datetime | None
+
+
+class FormAnswers(Body):
+    """What a request would say; nothing is kept of it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"form": {"purpose": "A licence service"}, "options": {"disk": "ssd"}, "quantity": "2"}]
+        }
+    )
+
+    form: dict[str, Any] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
+    quantity: DecimalInput | None = Field(None, examples=["2"])
+
+
+class AnswerFault(Read):
+    pointer: str = Field(examples=["/form/purpose"])
+    message: str = Field(examples=["is needed"])
+
+
+class FormVerdict(Read):
+    valid: bool
+    errors: list[AnswerFault]

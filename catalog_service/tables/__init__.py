@@ -28,7 +28,14 @@ from catalog_service.tables.known import (
     ServiceScore,
     ServiceUnitCost,
 )
-from catalog_service.tables.offerings import Offering, OfferingAudience, OfferingExternalId, OfferingRelation
+from catalog_service.tables.offerings import (
+    BundleItem,
+    Offering,
+    OfferingAudience,
+    OfferingExternalId,
+    OfferingMember,
+    OfferingRelation,
+)
 from catalog_service.tables.portfolio import (
     Capability,
     CapabilityExternalId,
@@ -46,6 +53,7 @@ __all__ = [
     "AttainmentPeriod",
     "AttainmentPolicy",
     "Base",
+    "BundleItem",
     "Campaign",
     "CampaignExternalId",
     "CampaignOffering",
@@ -68,6 +76,7 @@ __all__ = [
     "Offering",
     "OfferingAudience",
     "OfferingExternalId",
+    "OfferingMember",
     "OfferingRelation",
     "PlannedUnitCost",
     "RaisedDemand",

@@ -1,6 +1,8 @@
 """Offerings: a service at a given level, who may ask for it, and what it comes with."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from catalog_service.domain.offering import AudienceKind, OfferingState
 from catalog_service.tables.base import Base, state_column
 from catalog_service.tables.services import Service
-from services.db import Aggregate, JsonDocument, UtcInstant
+from services.db import Aggregate, ExactDecimal, JsonDocument, UtcInstant
 
 
 class AudienceShown(NamedTuple):
@@ -45,7 +47,24 @@ class OfferingRelation(Base):
 
     offering_id: Mapped[UUID] = mapped_column(ForeignKey("offering.id"), primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
-    other_id: Mapped[UUID] = mapped_column(ForeignKey("offering.id"), primary_key=True, index=True)
+    # No foreign key: an import writes offerings in any order, and none is ever deleted.
+    other_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
+
+
+class OfferingMember(Base):
+    """What a bundle holds, and how many of it."""
+
+    __tablename__ = "offering_member"
+
+    offering_id: Mapped[UUID] = mapped_column(ForeignKey("offering.id"), primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)  # as with relations
+    position: Mapped[int]
+    quantity: Mapped[Decimal] = mapped_column(ExactDecimal)
+
+
+class BundleItem(NamedTuple):
+    offering_id: UUID
+    quantity: Decimal
 
 
 class Offering(Aggregate, Base):
@@ -66,7 +85,6 @@ class Offering(Aggregate, Base):
     valid_from: Mapped[datetime | None] = mapped_column(UtcInstant)
     valid_until: Mapped[datetime | None] = mapped_column(UtcInstant)
     options: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
-    bundle: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
     # Versions of one offering share a series, and follow each other in it by number.
     series_id: Mapped[UUID] = mapped_column(index=True)
     number: Mapped[int]
@@ -84,17 +102,37 @@ class Offering(Aggregate, Base):
         lazy="selectin",
         order_by=[OfferingRelation.kind, OfferingRelation.other_id],
         cascade="all, delete-orphan",
-        foreign_keys=OfferingRelation.offering_id,
     )
+    members: Mapped[list[OfferingMember]] = relationship(
+        lazy="selectin",
+        order_by=OfferingMember.position,
+        cascade="all, delete-orphan",
+    )
+
+    @property
+    def bundle(self) -> list[BundleItem]:
+        return [BundleItem(member.member_id, member.quantity) for member in self.members]
+
+    @bundle.setter
+    def bundle(self, items: Sequence[BundleItem]) -> None:
+        self.members = [
+            OfferingMember(member_id=item.offering_id, position=position, quantity=item.quantity)
+            for position, item in enumerate(items)
+        ]
 
     @property
     def audience(self) -> AudienceShown | None:
         """The audience as bodies and events have it; None: nobody yet."""
         if not self.everyone and not self.audience_lines:
             return None
-        lines = {kind: [line.value for line in self.audience_lines if line.kind == kind] for kind in AudienceKind}
+        lines = {kind: sorted(line.value for line in self.audience_lines if line.kind == kind) for kind in AudienceKind}
         return AudienceShown(self.everyone, lines[AudienceKind.BUSINESS_UNIT], lines[AudienceKind.ROLE])
 
     @property
     def service_name(self) -> str:
         return self.service.name
+
+    @property
+    def capability_ids(self) -> list[UUID]:
+        """What its service provides."""
+        return self.service.capability_ids

@@ -36,7 +36,7 @@ _FREE: Mapping[str, frozenset[str]] = {
 }
 # What may still change of an offering once it is published.
 _LIVE_CHANGES = frozenset({"audience", "valid_until", "taxonomy_node_id", "relations"})
-_PARTS = ("tier", "commitments", "fulfilment", "request_form")
+_PARTS = ("tier", "commitments", "fulfilment", "options", "request_form")
 # The states of a service whose offerings can be published.
 _OFFERED = frozenset({ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT})
 _CHANGES: Mapping[str, frozenset[str]] = {
@@ -122,6 +122,8 @@ def faults_of(
     state = OfferingState(new["state"])
     if row is None and service_state is not None and state is OfferingState.PUBLISHED and service_state not in _OFFERED:
         faults.append(Fault("/state", f"published, but its service is {service_state}"))
+    if state is OfferingState.SCHEDULED and new["valid_from"] is None:
+        faults.append(Fault("/valid_from", "what is scheduled says when it opens"))
     if state is not OfferingState.DRAFT and (row is None or row.state is OfferingState.DRAFT):
         faults += _missing(new)
     return faults

@@ -37,6 +37,8 @@ from catalog_service.use_cases.dependencies import hold_graph
 from catalog_service.use_cases.external_ids import CAPABILITIES, TAXONOMY_NODES, Named
 from catalog_service.use_cases.import_checks import Plan
 from catalog_service.use_cases.import_names import TABLES, Names
+from catalog_service.use_cases.offering_graph import require_sound
+from catalog_service.use_cases.offering_versions import wake_at_beginning, wake_at_end
 from catalog_service.use_cases.offerings import columns_of
 from catalog_service.use_cases.revisions import promised, said, set_timer
 from catalog_service.use_cases.scorecard_evaluation import NIGHTLY, next_night, start_evaluation
@@ -67,6 +69,7 @@ class Writes:
         self._names = names
         self._now = now
         self._dependencies: dict[UUID, list[dict[str, Any]]] = {}
+        self._has_edges = False
 
     async def run(self) -> None:
         await self._require_references()
@@ -81,6 +84,8 @@ class Writes:
             await self._write_revisions(records)
         for records in self._plan.spools["offerings"].batches():
             await self._write_offerings(records)
+        if self._has_edges:
+            await require_sound(self._session)
         for records in self._plan.spools["scorecards"].batches():
             await self._write_scorecards(records)
 
@@ -260,6 +265,7 @@ class Writes:
             fields = dict(each["fields"])
             names, state = fields.pop("external_ids", None), fields.pop("state", None)
             row = rows.get(UUID(each["id"]))
+            self._has_edges |= bool(fields.get("relations") or fields.get("bundle"))
             is_new = row is None
             if row is None:
                 row = self._new_offering(each, fields, services[UUID(each["within"])])
@@ -274,7 +280,7 @@ class Writes:
 
     def _new_offering(self, planned: Mapping[str, Any], fields: Mapping[str, Any], service: Service) -> Offering:
         body = OfferingEntry.model_validate({**fields, "service_id": str(service.id)})
-        values: dict[str, Any] = {"options": [], "bundle": [], "relations": []} | columns_of(body)
+        values: dict[str, Any] = columns_of(body)
         values["unit_of_measure"] = body.unit_of_measure or service.unit_of_measure
         offering_id = UUID(planned["id"])
         return Offering(
@@ -293,9 +299,15 @@ class Writes:
         touch(row)
         for step in steps:
             row.state = OfferingState(step)
+            if row.state in (OfferingState.DRAFT, OfferingState.SCHEDULED):
+                if row.state is OfferingState.SCHEDULED:
+                    wake_at_beginning(self._session, row)
+                continue
             row.published_at = row.published_at or past.get("published_at") or self._now
             if row.state is OfferingState.RETIRED:
                 row.retired_at = past.get("retired_at") or self._now
+            elif row.state is OfferingState.PUBLISHED:
+                wake_at_end(self._session, row)
             published = row.state is OfferingState.PUBLISHED
             record(self._session, row, OfferingPublished if published else OfferingRetired, thread=current_thread())
 

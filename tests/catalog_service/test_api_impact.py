@@ -13,7 +13,14 @@ import pytest
 from catalog_service.domain.dependency import DependencyKind
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.service import ServiceState
-from catalog_service.tables import KnownSubscription, Offering, OfferingRelation, Service, ServiceDependency
+from catalog_service.tables import (
+    KnownSubscription,
+    Offering,
+    OfferingMember,
+    OfferingRelation,
+    Service,
+    ServiceDependency,
+)
 from services import context
 from services.clock import utc_now
 from services.db.chassis_tables import KnownBusinessUnit
@@ -40,10 +47,13 @@ def an_offering(service: Service, name: str, **changes: Any) -> Offering:
         "state": OfferingState.PUBLISHED,
         "everyone": True,
         "options": [],
-        "bundle": [],
         "number": 1,
     }
     return Offering(**(columns | {"series_id": uuid4(), "service_id": service.id, "name": name} | changes))
+
+
+def holds(bundle: Offering, member: Offering) -> OfferingMember:
+    return OfferingMember(offering_id=bundle.id, member_id=member.id, position=0, quantity=Decimal(1))
 
 
 def comes_to(start: int, links: Iterable[tuple[int, int]]) -> set[int]:
@@ -86,9 +96,9 @@ async def test_impact_is_what_a_plain_count_says(anywhere: ServiceHarness) -> No
             )
             await session.flush()
             session.add(OfferingRelation(offering_id=offerings[5].id, kind="requires", other_id=offerings[0].id))
-            offerings[7].bundle = [{"offering_id": str(offerings[1].id), "quantity": "1"}]
-            offerings[9].bundle = [{"offering_id": str(offerings[7].id), "quantity": "1"}]
-            offerings[11].bundle = [{"offering_id": str(offerings[2].id), "quantity": "1"}]
+            session.add(holds(offerings[7], offerings[1]))
+            session.add(holds(offerings[9], offerings[7]))
+            session.add(holds(offerings[11], offerings[2]))
     client = anywhere.client()
     for index, service in enumerate(services):
         impact = (await client.get(f"/v1/services/{service.id}/impact")).json()

@@ -25,7 +25,13 @@ REVISION_MOVES = {
     ("scheduled", "active"),
     ("active", "archived"),
 }
-OFFERING_MOVES = {("draft", "published"), ("published", "retired")}
+OFFERING_MOVES = {
+    ("draft", "scheduled"),
+    ("draft", "published"),
+    ("scheduled", "draft"),
+    ("scheduled", "published"),
+    ("published", "retired"),
+}
 
 
 @pytest.mark.parametrize(("state", "to"), list(product(ServiceState, ServiceState)))
@@ -171,10 +177,32 @@ def test_what_has_been_live_never_changes(state: RevisionState) -> None:
             revision.require_editable(state)
 
 
-@pytest.mark.parametrize("state", OfferingState)
-def test_an_offering_that_was_published_is_frozen(state: OfferingState) -> None:
-    if state is OfferingState.DRAFT:
-        offering.require_draft(state)
-    else:
-        with pytest.raises(offering.OfferingImmutable, match=state):
-            offering.require_draft(state)
+def test_what_opens_later_is_scheduled() -> None:
+    now = datetime(2027, 1, 1, tzinfo=UTC)
+    later = now + timedelta(microseconds=1)
+    assert offering.publish(OfferingState.DRAFT, opens=later, now=now) is OfferingState.SCHEDULED
+    assert offering.publish(OfferingState.DRAFT, opens=now, now=now) is OfferingState.PUBLISHED
+    assert offering.publish(OfferingState.SCHEDULED, opens=now, now=later) is OfferingState.PUBLISHED
+    with pytest.raises(offering.OfferingTransitionRefused, match="is scheduled cannot become scheduled"):
+        offering.publish(OfferingState.SCHEDULED, opens=later, now=now)
+    assert offering.unschedule(OfferingState.SCHEDULED) is OfferingState.DRAFT
+
+
+def test_of_what_is_on_offer_only_its_surroundings_change() -> None:
+    for state in (OfferingState.SCHEDULED, OfferingState.PUBLISHED):
+        offering.require_changeable(state, offering.AMENDABLE)
+        with pytest.raises(offering.OfferingImmutable, match=state) as refused:
+            offering.require_changeable(state, {"tier", "audience", "name"})
+        assert [fault.pointer for fault in refused.value.faults] == ["/name", "/tier"]
+    offering.require_changeable(OfferingState.DRAFT, ["name", "tier"])
+    with pytest.raises(offering.OfferingImmutable) as refused:
+        offering.require_changeable(OfferingState.RETIRED, {"audience"})
+    assert [fault.pointer for fault in refused.value.faults] == ["/audience"]
+    offering.require_changeable(OfferingState.RETIRED, ())
+
+
+def test_versions_are_numbered_from_one_and_drafted_one_at_a_time() -> None:
+    assert offering.next_number([(1, OfferingState.RETIRED), (2, OfferingState.PUBLISHED)]) == 3
+    for state in (OfferingState.DRAFT, OfferingState.SCHEDULED):
+        with pytest.raises(offering.OpenVersionExists, match=f"version 2 is still {state}"):
+            offering.next_number([(1, OfferingState.PUBLISHED), (2, state)])

@@ -80,7 +80,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
                         commitments=[],
                         fulfilment=[],
                         options=[],
-                        bundle=[],
                         state=state,
                         everyone=everyone,
                         valid_from=valid_from,

@@ -1,0 +1,149 @@
+"""Relations and bundles: what is said is held against all that is said already, with nobody else adding to it."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog_service import queries
+from catalog_service.domain import relation as domain
+from catalog_service.domain.fulfilment import find_cycle
+from catalog_service.domain.relation import DIRECTED, Edges, RelationKind
+from catalog_service.schemas import BundleMember, Option, Relation
+from catalog_service.tables import Offering
+from services.errors import Conflict, Fault, Invalid, Refusal
+
+
+class OfferingUnknown(Invalid): ...
+
+
+class BundleNotReady(Conflict): ...
+
+
+async def check_relations(session: AsyncSession, own: UUID, name: str, relations: Iterable[Relation]) -> None:
+    """What the offering `own` is said to require, exclude and upgrade to.
+
+    Raises RelationInvalid, OfferingUnknown, RelationContradiction, or RelationCycle with its path by name.
+    """
+    lines = [(line.kind, line.other_id) for line in relations]
+    domain.check_lines(own, lines)
+    await _require_offerings(session, [other for _, other in lines], "/relations/{}/other_id")
+    if not lines:
+        return
+    await queries.hold_offering_graph(session)
+    required: set[UUID] = set()
+    for kind in DIRECTED:
+        targets = [other for said, other in lines if said is kind]
+        edges = await queries.relation_edges(session, kind, targets)
+        await _refuse_cycle(
+            session, own, name, targets, edges, domain.RelationCycle, f"{kind} leads back", "/relations"
+        )
+        if kind is RelationKind.REQUIRES:
+            required = set(edges)
+    barred = {other for kind, other in lines if kind is RelationKind.EXCLUDES}
+    barred |= set(await queries.excluded_by(session, own))
+    domain.require_no_contradiction(required, barred, await queries.offering_names(session, required & barred))
+
+
+async def check_bundle(session: AsyncSession, own: UUID, name: str, bundle: Iterable[BundleMember]) -> None:
+    """Raises BundleInvalid, OfferingUnknown, or BundleCycle with its path by name."""
+    members = [item.offering_id for item in bundle]
+    domain.check_members(own, members)
+    await _require_offerings(session, members, "/bundle/{}/offering_id")
+    if not members:
+        return
+    await queries.hold_offering_graph(session)
+    edges = await queries.bundle_edges(session, members)
+    await _refuse_cycle(session, own, name, members, edges, domain.BundleCycle, "the bundle holds itself", "/bundle")
+
+
+async def require_sound(session: AsyncSession) -> None:
+    """All relations and bundles at once, for whoever writes many: linear in their number.
+
+    Raises RelationCycle, BundleCycle or RelationContradiction.
+    """
+    await queries.hold_offering_graph(session)
+    for kind in DIRECTED:
+        await _refuse_any_cycle(
+            session, await queries.all_relations(session, kind), domain.RelationCycle, f"{kind} leads back"
+        )
+    await _refuse_any_cycle(session, await queries.all_bundles(session), domain.BundleCycle, "the bundle holds itself")
+    if both := await queries.required_and_excluded(session):
+        raise domain.RelationContradiction(f"{both[0]!r} requires {both[1]!r}, and one of them excludes the other")
+
+
+async def _refuse_any_cycle(
+    session: AsyncSession, edges: dict[UUID, list[UUID]], refusal: Callable[..., Refusal], what: str
+) -> None:
+    whole = {str(node): [str(further) for further in edges.get(node, ())] for node in queries.nodes_of(edges)}
+    if path := find_cycle(whole):
+        names = await queries.offering_names(session, map(UUID, path))
+        raise refusal(f"{what}: {' -> '.join(names.get(UUID(each), each) for each in path)}")
+
+
+async def require_add_ons(session: AsyncSession, own: UUID, options: list[Option]) -> None:
+    """Raises OfferingUnknown for an add-on that is no offering, or is this one."""
+    known = await queries.offering_names(session, (each.offering_id for each in options if each.offering_id))
+    faults = [
+        Fault(f"/options/{index}/offering_id", "is this offering" if option.offering_id == own else "does not exist")
+        for index, option in enumerate(options)
+        if option.offering_id is not None and (option.offering_id == own or option.offering_id not in known)
+    ]
+    if faults:
+        raise OfferingUnknown("an add-on names an offering that there is none of", faults=faults)
+
+
+async def bundle_gaps(session: AsyncSession, bundle: Offering) -> list[Fault]:
+    """What keeps a bundle from being on offer: members of which no version is published, or that end before it.
+
+    A member stands for its series: a version that takes over from it takes its place in the bundle too.
+    """
+    if not bundle.members:
+        return []
+    ids = [member.member_id for member in bundle.members]
+    current = await queries.current_versions(session, ids)
+    names = await queries.offering_names(session, ids)
+    faults = []
+    for index, member_id in enumerate(ids):
+        at = f"/bundle/{index}/offering_id"
+        if (member := current.get(member_id)) is None:
+            faults.append(Fault(at, f"no version of {names[member_id]!r} is published"))
+        elif member.valid_until is not None and ends_before(member.valid_until, bundle.valid_until):
+            faults.append(Fault(at, f"{member.name!r} ends at {member.valid_until:%FT%TZ}, before the bundle does"))
+    return faults
+
+
+async def require_bundle(session: AsyncSession, bundle: Offering) -> None:
+    """Raises BundleNotReady with what `bundle_gaps` finds."""
+    if gaps := await bundle_gaps(session, bundle):
+        raise BundleNotReady("what the bundle holds is not on offer as long as it is", faults=gaps)
+
+
+def ends_before(end: datetime, other: datetime | None) -> bool:
+    return other is None or end < other
+
+
+async def _require_offerings(session: AsyncSession, ids: list[UUID], pointer: str) -> None:
+    known = await queries.offering_names(session, ids)
+    faults = [
+        Fault(pointer.format(index), "there is no such offering") for index, each in enumerate(ids) if each not in known
+    ]
+    if faults:
+        raise OfferingUnknown("it names an offering that does not exist", faults=faults)
+
+
+async def _refuse_cycle(
+    session: AsyncSession,
+    own: UUID,
+    name: str,
+    targets: list[UUID],
+    edges: Edges,
+    refusal: Callable[..., Refusal],
+    what: str,
+    pointer: str,
+) -> None:
+    if path := domain.path_back(own, targets, edges):
+        names = await queries.offering_names(session, path) | {own: name}
+        said = " -> ".join(names.get(each, str(each)) for each in path)
+        raise refusal(f"{what}: {said}", faults=[Fault(pointer, said)])
