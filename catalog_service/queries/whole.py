@@ -35,11 +35,11 @@ async def all_dependencies(session: AsyncSession) -> dict[UUID, list[UUID]]:
     return edges
 
 
-async def all_rows(session: AsyncSession, table: Any) -> AsyncIterator[list[Any]]:
-    """All rows of `table` by id; those of a portion are forgotten when the next one is asked for."""
+async def all_rows(session: AsyncSession, table: Any, *conditions: Any) -> AsyncIterator[list[Any]]:
+    """The rows of `table` that meet `conditions`, by id; those of a portion are forgotten with the next one."""
     last: UUID | None = None
     while True:
-        query = select(table).order_by(table.id).limit(PORTION)
+        query = select(table).where(*conditions).order_by(table.id).limit(PORTION)
         if last is not None:
             query = query.where(table.id > last)
         rows = list(await session.scalars(query))

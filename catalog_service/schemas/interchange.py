@@ -12,9 +12,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from catalog_service.domain.campaign import CampaignState
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
+from catalog_service.schemas.campaigns import CampaignCreate, CampaignRead
 from catalog_service.schemas.dependencies import Dependency
 from catalog_service.schemas.offerings import OfferingCreate, OfferingRead
 from catalog_service.schemas.parts import Instant, Key, PersonId, Sentence
@@ -92,6 +94,14 @@ class ScorecardEntry(ScorecardCreate):
 
     id: KnownId = None
     owner_id: PersonId | None = Field(None, description="Who may change it; whoever imports it, if left out")
+
+
+class CampaignEntry(CampaignCreate):
+    """One that has not started."""
+
+    id: KnownId = None
+    key: KnownKey = None
+    state: CampaignState = Field(CampaignState.DRAFT, description="draft or scheduled; an admin's alone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +191,13 @@ ALL = {
             parent="service_id",
         ),
         Section("scorecards", "scorecard", ScorecardEntry, ScorecardRead, {}),
+        Section(
+            "campaigns",
+            "campaign",
+            CampaignEntry,
+            CampaignRead,
+            {("offering_ids", "*"): "offerings", ("audience", "capability_ids", "*"): "capabilities"},
+        ),
     )
 }
 # The sections of a document in their order, and the lists of other things within each of their entries.

@@ -12,12 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service.documents import Writer
+from catalog_service.domain.campaign import EDITABLE
 from catalog_service.queries.whole import PORTION, all_rows, by_service, dependencies_of
 from catalog_service.schemas.interchange import ALL, SECTIONS, VERSION, Section
-from catalog_service.tables import Offering, Revision
+from catalog_service.tables import Campaign, Offering, Revision
 from catalog_service.use_cases.import_checks import places_of, replace
 from catalog_service.use_cases.import_names import TABLES
 
+# What has started cannot be begun elsewhere, and what came of it stays where it was measured.
+_ONLY = {"campaigns": (Campaign.state.in_(EDITABLE),)}
 _INNER: dict[str, tuple[Any, Any]] = {"revisions": (Revision, Revision.number), "offerings": (Offering, Offering.id)}
 
 
@@ -26,7 +29,7 @@ async def export(session: AsyncSession, writer: Writer) -> AsyncIterator[str]:
     yield writer.begin({"itaas_catalogue": VERSION})
     for name in SECTIONS:
         yield writer.begin_section(name)
-        async for rows in all_rows(session, TABLES[name][0]):
+        async for rows in all_rows(session, TABLES[name][0], *_ONLY.get(name, ())):
             entries = await _entries(session, ALL[name], rows)
             # Things within are read along with those that they are in: both are in the order of the latter's ids.
             inner = {each: _Inner(session, ALL[each], rows[0].id, rows[-1].id) for each in SECTIONS[name]}

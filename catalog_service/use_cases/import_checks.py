@@ -24,8 +24,8 @@ from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
 from catalog_service.queries.whole import all_dependencies, dependencies_of, whole_tree
 from catalog_service.schemas.interchange import ALL, PAST, Section, in_order
-from catalog_service.tables import Revision
-from catalog_service.use_cases import readiness
+from catalog_service.tables import Offering, Revision
+from catalog_service.use_cases import import_campaigns, readiness
 from catalog_service.use_cases.import_names import TABLES, Names
 from catalog_service.use_cases.import_reading import Reading, Spool, entry_of
 from catalog_service.use_cases.import_rules import Actor, changeable, faults_of, refuse_states, require_ownership
@@ -79,6 +79,7 @@ class Checks:
         self._actor = actor
         self._lives: dict[UUID, _Life] = {}
         self._trees: dict[str, dict[UUID, tuple[UUID | None, str]]] = {"taxonomy": {}, "capabilities": {}}
+        self._offered: dict[UUID, OfferingState] = {}
         # What pricing does not know yet of drafts that are to be published; of new things it cannot know anything.
         self._gaps: dict[UUID, list[Finding]] = {}
         self._now = utc_now()
@@ -121,6 +122,10 @@ class Checks:
             states = select(Revision.service_id, Revision.number, Revision.state).where(Revision.service_id.in_(ids))
             for service_id, number, state in await session.execute(states):
                 self._revisions.setdefault(service_id, {})[number] = state
+        if section.name == "campaigns":
+            wanted = {self._names.resolve("offerings", text) for _, text in _references(section, entries)}
+            offered = select(Offering.id, Offering.state).where(Offering.id.in_(wanted - self._offered.keys()))
+            self._offered |= {found: state for found, state in await session.execute(offered)}
         if section.name == "offerings":
             to_be_live = [each for each in entries if each.value.get("state") not in (None, OfferingState.DRAFT)]
             for each in to_be_live:
@@ -252,8 +257,14 @@ class Checks:
             assert thing_id is not None
             parent_id = None if new["parent_id"] is None else UUID(new["parent_id"])
             self._trees[section.name][thing_id] = (parent_id, new["name"])
+        elif section.name == "campaigns":
+            for fault in import_campaigns.faults_of(new, self._offered):
+                self._note(entry, _path(fault.pointer), fault.message)
         elif section.name == "offerings":
             self._number(entry, new)
+            thing_id = self._reading.places["offerings"][entry.number].id
+            assert thing_id is not None
+            self._offered[thing_id] = OfferingState(new["state"])
             if row is not None and steps and row.state is OfferingState.DRAFT:
                 for gap in self._gaps.pop(row.id, ()):
                     self._note(entry, ["state"], f"to be {new['state']} it needs {gap.what}: {gap.how}")

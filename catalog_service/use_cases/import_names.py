@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from catalog_service.domain.interchange import KEY_SYSTEM, reference
 from catalog_service.schemas.interchange import ALL
 from catalog_service.tables import (
+    Campaign,
+    CampaignExternalId,
     Capability,
     CapabilityExternalId,
     Offering,
@@ -35,6 +37,7 @@ TABLES: dict[str, tuple[Any, Any, Any]] = {
     "capabilities": (Capability, CapabilityExternalId, CapabilityExternalId.capability_id),
     "services": (Service, ServiceExternalId, ServiceExternalId.service_id),
     "offerings": (Offering, OfferingExternalId, OfferingExternalId.offering_id),
+    "campaigns": (Campaign, CampaignExternalId, CampaignExternalId.campaign_id),
     "scorecards": (Scorecard, None, None),  # known by their keys
 }
 

@@ -12,27 +12,36 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from catalog_service.domain import interchange, offering, readiness, revision, scorecard, service, validity
+from catalog_service.domain import campaign, interchange, offering, readiness, revision, scorecard, service, validity
+from catalog_service.domain.campaign import CampaignState
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
-from catalog_service.schemas import OfferingChange, RevisionChange, ScorecardChange, ServiceChange
+from catalog_service.schemas import CampaignChange, OfferingChange, RevisionChange, ScorecardChange, ServiceChange
 from catalog_service.schemas.interchange import OfferingEntry
 from catalog_service.tables import Scorecard, Service
 from catalog_service.use_cases.offerings import check_parts
 from services.errors import Conflict, Fault, Forbidden, Refusal
 
-_STATES: Mapping[str, Any] = {"services": ServiceState, "revisions": RevisionState, "offerings": OfferingState}
+_STATES: Mapping[str, Any] = {
+    "services": ServiceState,
+    "revisions": RevisionState,
+    "offerings": OfferingState,
+    "campaigns": CampaignState,
+}
+_COMING = frozenset({CampaignState.SCHEDULED})
 _NEXT: Mapping[str, Mapping[Any, Any]] = {
     "services": service.NEXT,
     "revisions": revision.NEXT,
     "offerings": offering.NEXT,
+    "campaigns": {state: campaign.NEXT[state] & _COMING for state in CampaignState},
 }
 # What a new thing may be without an admin, and what a service may become.
 _FREE: Mapping[str, frozenset[str]] = {
     "services": frozenset({ServiceState.DRAFT, ServiceState.UNDER_EVALUATION}),
     "revisions": frozenset({RevisionState.DRAFT}),
     "offerings": frozenset({OfferingState.DRAFT}),
+    "campaigns": frozenset(),
 }
 # What may still change of an offering once it is published.
 _LIVE_CHANGES = frozenset({"audience", "valid_until", "taxonomy_node_id", "relations"})
@@ -42,6 +51,7 @@ _OFFERED = frozenset({ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT})
 _CHANGES: Mapping[str, frozenset[str]] = {
     "services": frozenset(ServiceChange.model_fields) | {"features", "retirement_planned_for"},
     "revisions": frozenset(RevisionChange.model_fields) | {"live_at"},
+    "campaigns": frozenset(CampaignChange.model_fields),
     "scorecards": frozenset(ScorecardChange.model_fields) | {"owner_id"},
     "offerings": frozenset(OfferingChange.model_fields),
 }
@@ -90,6 +100,11 @@ def changeable(section: str, row: Any, changed: set[str], actor: Actor) -> None:
         allowed, why = frozenset(), f"the service is {row.state} and can no longer be changed"
     elif section == "revisions" and row.state not in revision.OPEN:
         allowed, why = frozenset(), f"the revision is {row.state}; what has been live never changes"
+    elif section == "campaigns":
+        if not actor.is_admin:
+            raise StateNeedsAdmin("campaigns are an admin's to import")
+        if row.state not in campaign.EDITABLE:
+            allowed, why = frozenset(), f"the campaign is {row.state}: what it promised stands"
     elif section == "offerings" and row.state is not OfferingState.DRAFT:
         allowed = _LIVE_CHANGES if row.state is OfferingState.PUBLISHED else frozenset()
         why = f"the offering is {row.state}; draft its next version"
@@ -165,6 +180,9 @@ def refuse_states(section: str, row: Any, wanted: str | None, actor: Actor) -> l
     if section not in _STATES or wanted is None:
         return []
     state = _STATES[section](wanted)
+    if section == "campaigns" and row is None and state not in campaign.EDITABLE:
+        message = "only a campaign that has not started can be imported: draft or scheduled"
+        raise StateNotReachable(message, faults=[Fault("/state", message)])
     if row is None:
         if state not in _FREE[section] and not actor.is_admin:
             raise StateNeedsAdmin("needs an admin", faults=[Fault("/state", f"only an admin's import may say {state}")])

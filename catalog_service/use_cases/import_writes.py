@@ -33,6 +33,7 @@ from catalog_service.queries.whole import all_dependencies, whole_tree
 from catalog_service.schemas import Dependency, OfferingChange
 from catalog_service.schemas.interchange import OfferingEntry
 from catalog_service.tables import Offering, Revision, Scorecard, Service, ServiceDependency
+from catalog_service.use_cases import import_campaigns
 from catalog_service.use_cases.dependencies import hold_graph
 from catalog_service.use_cases.external_ids import CAPABILITIES, TAXONOMY_NODES, Named
 from catalog_service.use_cases.import_checks import Plan
@@ -88,6 +89,28 @@ class Writes:
             await require_sound(self._session)
         for records in self._plan.spools["scorecards"].batches():
             await self._write_scorecards(records)
+        for records in self._plan.spools["campaigns"].batches():
+            await self._write_campaigns(records)
+
+    async def _write_campaigns(self, records: Sequence[Mapping[str, Any]]) -> None:
+        table, external, _ = TABLES["campaigns"]
+        rows = await self._loaded(table, records)
+        for each in records:
+            fields = dict(each["fields"])
+            names, state = fields.pop("external_ids", None), fields.pop("state", None)
+            offering_ids = fields.pop("offering_ids", None)
+            campaign = import_campaigns.write(
+                self._session,
+                rows.get(UUID(each["id"])),
+                UUID(each["id"]),
+                _columns(table, fields),
+                offering_ids=offering_ids,
+                state=state,
+                reason=REASON,
+                now=self._now,
+            )
+            _name(campaign, external, names)
+        await self._done()
 
     async def _write_scorecards(self, records: Sequence[Mapping[str, Any]]) -> None:
         rows = await self._loaded(Scorecard, records)

@@ -423,3 +423,44 @@ async def test_scorecards_are_known_by_their_keys(catalog: ServiceHarness) -> No
     assert fault.startswith("/scorecards/0/rules/0/check"), fault
     assert (await imported(catalog, owner, text.replace("Ready", "Not ready"))).result["updated"] == 1
     assert (await admin.get("/v1/scorecards/ready")).json()["name"] == "Not ready"
+
+
+async def test_campaigns_that_have_not_started_are_imported(catalog: ServiceHarness) -> None:
+    admin, owner = catalog.client(["admin"]), catalog.client(["service_owner"])
+    whole = {
+        name: OFFERING[name] for name in ("name", "description", "tier", "commitments", "fulfilment", "request_form")
+    }
+    whole |= {"key": "o", "audience": {"everyone": True}, "state": "published"}
+    service = {"key": "s", "name": "S", "unit_of_measure": "x", "state": "published", "offerings": [whole]}
+    service["revisions"] = [{"number": 1, "summary": "First", "state": "active"}]
+    campaign = {
+        "key": "c",
+        "name": "Autumn",
+        "state": "scheduled",
+        "offering_ids": ["o"],
+        "message": {"title": "A", "text": "B", "call_to_action": "C"},
+        "starts_at": "2190-01-01T00:00:00Z",
+        "ends_at": "2190-02-01T00:00:00Z",
+        "audience": {"everyone": True, "roles": ["consumer"]},
+    }
+    text = json.dumps({"itaas_catalogue": 1, "services": [service], "campaigns": [campaign]})
+    wrong = text.replace("2190-02", "2189-02").replace(', "state": "published"}], "revisions"', '}], "revisions"')
+    assert faults_of(await imported(catalog, admin, wrong)) == [
+        "/campaigns/0/ends_at line 1: must be after starts_at",
+        "/campaigns/0/offering_ids/0 line 1: the offering is draft; only what is published is brought",
+    ]
+    [fault] = faults_of(await imported(catalog, admin, text.replace("scheduled", "running")))
+    assert "only a campaign that has not started" in fault
+    assert (await imported(catalog, admin, text)).result["created"] == 4
+    assert (await imported(catalog, admin, text)).result["unchanged"] == 4
+    out = await exported(admin)
+    assert (await imported(catalog, admin, out)).result["unchanged"] == 4
+    [shown] = yaml.safe_load(out)["campaigns"]
+    assert (shown["state"], shown["offering_ids"], shown["audience"]["roles"]) == ("scheduled", ["key:o"], ["consumer"])
+    alone = json.dumps({"itaas_catalogue": 1, "campaigns": [campaign | {"name": "Winter"}]})
+    assert faults_of(await imported(catalog, owner, alone)) == [
+        "/campaigns/0 line 1: campaigns are an admin's to import"
+    ]
+    assert (await imported(catalog, admin, alone)).result["updated"] == 1
+    await done(admin, f"/v1/campaigns/{shown['id']}/cancel", {"reason": "no"})
+    assert yaml.safe_load(await exported(admin))["campaigns"] == []
