@@ -9,6 +9,7 @@ import httpx
 import jsonschema
 import pytest
 import yaml
+from sqlalchemy import select
 
 from catalog_service.app import definition
 from catalog_service.use_cases.import_checks import Checks
@@ -18,6 +19,7 @@ from catalog_service.use_cases.import_rules import Actor
 from catalog_service.use_cases.import_writes import CatalogueChanged, Writes
 from services import context
 from services.clock import utc_now
+from services.db.chassis_tables import Timer
 from services.testing import ServiceHarness
 from tests.catalog_service.samples import OFFERING, created, done, published_offering, published_service
 
@@ -41,23 +43,32 @@ async def exported(client: httpx.AsyncClient, query: str = "") -> str:
 
 async def test_export_then_import_is_the_same_catalogue(catalog: ServiceHarness, tmp_path: Path) -> None:
     owner, admin = catalog.client(["service_owner"]), catalog.client(["admin"])
-    service = await published_service(owner)
+    node = await created(owner, "/v1/taxonomy-nodes", {"name": "Servers"})
+    skill = await created(owner, "/v1/capabilities", {"name": "Compute"})
+    service = await published_service(owner, taxonomy_node_id=node["id"], capability_ids=[skill["id"]])
     await published_offering(owner, service["id"])
     await created(owner, "/v1/offerings", OFFERING | {"service_id": service["id"], "external_ids": [], "name": "no"})
+    revisions = f"/v1/services/{service['id']}/revisions"
+    await created(
+        owner, f"{revisions}/next", {"content": {"capability_ids": [skill["id"]]}, "theme_ids": [skill["id"]]}
+    )
+    await done(owner, f"{revisions}/2/schedule", {"live_at": "2040-01-01T00:00:00Z"})
     text = await exported(owner)
     assert await exported(owner) == text
     again = await imported(catalog, admin, text)
     assert again.problem is None
-    assert (again.result["created"], again.result["updated"], again.result["unchanged"]) == (0, 0, 4)
+    assert (again.result["created"], again.result["updated"], again.result["unchanged"]) == (0, 0, 7)
     (tmp_path / "other").mkdir()
     async with ServiceHarness(definition, tmp_path / "other") as other:
         into = other.client(["admin"])
         job = await imported(other, into, text)
         assert job.problem is None, job.problem
-        assert job.result["created"] == 4
+        assert job.result["created"] == 7
         assert await exported(into) == text
         read = (await into.get(f"/v1/services/{service['id']}")).json()
         assert (read["state"], read["active_revision"]) == ("published", 1)
+        async with other.runtime.database.reading() as session:
+            assert (await session.scalars(select(Timer.due_at))).one().year == 2040  # goes live there as well
 
 
 HEAD = "itaas_catalogue: 1\n"
