@@ -33,6 +33,7 @@ class OfferingSeen(EventSeen):
 
 
 @consumers.projection("itaas.catalog.offering.published.v1", KnownOffering)
+@consumers.projection("itaas.catalog.offering.changed.v1", KnownOffering)
 @consumers.projection("itaas.catalog.offering.retired.v1", KnownOffering)
 async def know_offering(session: AsyncSession, event: Delivery[OfferingSeen], now: datetime) -> None:
     """A retired offering can still be talked about by those who hold it."""

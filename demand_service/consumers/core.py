@@ -44,6 +44,10 @@ class OfferingSeen(EventSeen):
     service_id: UUID
     request_form: dict[str, Any] = Field({})
     fulfilment: list[TaskSeen] = Field([])
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    audience: dict[str, Any] | None = None
+    options: list[dict[str, Any]] = Field([])
 
 
 class AmountSeen(EventSeen):
@@ -71,6 +75,7 @@ class DemandOfQuoteSeen(EventSeen):
 
 
 @consumers.projection("itaas.catalog.offering.published.v1", KnownOffering)
+@consumers.projection("itaas.catalog.offering.changed.v1", KnownOffering)
 @consumers.projection("itaas.catalog.offering.retired.v1", KnownOffering)
 async def know_offering(session: AsyncSession, event: Delivery[OfferingSeen], now: datetime) -> None:
     await project(session, KnownOffering, event, event.data.model_dump())

@@ -19,7 +19,7 @@ from demand_service.schemas import (
 from demand_service.tables import Demand
 from demand_service.use_cases import demands, proposals
 from demand_service.use_cases.steps import Asked, DemandNotFound
-from services.http import Api, Etag, Page, Paging, ReadSession, WriteSession, paginate
+from services.http import Api, Etag, Now, Page, Paging, ReadSession, WriteSession, paginate
 from services.identity import Principal, Role, UnitScope, may
 
 router = Api(prefix="/v1", tags=["Demands"])
@@ -32,10 +32,10 @@ ByLeader = Annotated[Asked, asking(Role.DEMAND_LEADER)]
 
 @router.post("/demands", response_model=DemandRead, status_code=201, summary="Draft a demand")
 async def draft_demand(
-    body: DemandCreate, session: WriteSession, etag: Etag, principal: Asker, units: UnitScope
+    body: DemandCreate, session: WriteSession, now: Now, etag: Etag, principal: Asker, units: UnitScope
 ) -> Demand:
     """A `request` names its offering, quantity and form at once; other kinds get theirs when they are proposed."""
-    return etag(await demands.draft_demand(session, body, principal=principal, units=units))
+    return etag(await demands.draft_demand(session, body, principal=principal, units=units, now=now))
 
 
 @router.get("/demands", response_model=Page[DemandRead], summary="List demands")

@@ -229,6 +229,10 @@ class KnownOffering(Projection, Base):
     service_id: Mapped[UUID]
     request_form: Mapped[dict[str, Any]] = mapped_column(JsonDocument)
     fulfilment: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
+    valid_from: Mapped[datetime | None] = mapped_column(UtcInstant)
+    valid_until: Mapped[datetime | None] = mapped_column(UtcInstant)
+    audience: Mapped[dict[str, Any] | None] = mapped_column(JsonDocument)
+    options: Mapped[list[dict[str, Any]] | None] = mapped_column(JsonDocument)
 
 
 class KnownQuote(Projection, Base):

@@ -1,6 +1,6 @@
 """Asking: a demand is drafted, changed, handed in and moved through assessment."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +29,9 @@ class GoalUnknown(Invalid): ...
 class DeferredIntoThePast(Invalid): ...
 
 
-async def draft_demand(session: AsyncSession, body: DemandCreate, *, principal: Principal, units: Units) -> Demand:
+async def draft_demand(
+    session: AsyncSession, body: DemandCreate, *, principal: Principal, units: Units, now: datetime
+) -> Demand:
     units.require(body.business_unit_id)
     if await session.get(BusinessUnit, body.business_unit_id) is None:
         raise BusinessUnitUnknown(
@@ -47,7 +49,7 @@ async def draft_demand(session: AsyncSession, body: DemandCreate, *, principal: 
         decision=None,
         order_id=None,
     )
-    await _require_orderable(session, demand)
+    await _require_orderable(session, demand, now=now)
     session.add(demand)
     touch(demand)
     return demand
@@ -69,7 +71,7 @@ async def edit_demand(session: AsyncSession, demand_id: UUID, body: DemandPatch,
     for name, value in changes.items():
         setattr(demand, name, value)
     if demand.state is DemandState.DRAFT:
-        await _require_orderable(session, demand)
+        await _require_orderable(session, demand, now=asked.now)
     touch(demand)
     return demand
 
@@ -85,7 +87,7 @@ async def submit_demand(
     demand = await demand_to_change(session, demand_id, asked)
     take(session, demand, Step.SUBMIT, person_id=asked.person_id, reason=note, now=asked.now)
     if demand.kind is DemandKind.REQUEST:
-        await _require_orderable(session, demand)
+        await _require_orderable(session, demand, now=asked.now)
         take(session, demand, Step.PROPOSE, person_id=asked.person_id, reason=None, now=asked.now)
     return demand
 
@@ -149,7 +151,7 @@ async def cancel_demand(
     return demand
 
 
-async def _require_orderable(session: AsyncSession, demand: Demand) -> None:
+async def _require_orderable(session: AsyncSession, demand: Demand, *, now: datetime) -> None:
     """A request says at once what it orders, and it has to be on offer; other kinds do not say it yet."""
     order = {
         "offering_id": demand.offering_id,
@@ -160,7 +162,7 @@ async def _require_orderable(session: AsyncSession, demand: Demand) -> None:
     require_complete(demand.kind, order)
     if demand.kind is DemandKind.REQUEST and demand.offering_id is not None and demand.quantity is not None:
         terms = proposals.Terms(demand.offering_id, demand.quantity, demand.options, demand.form)
-        await proposals.require_on_offer(session, terms)
+        await proposals.require_on_offer(session, terms, business_unit_id=demand.business_unit_id, now=now)
 
 
 async def _require_goal(session: AsyncSession, business_unit_id: UUID, goal_id: UUID | None) -> None:

@@ -1,6 +1,7 @@
 """Proposing: which offering answers the demand, how much of it, and the answers to its request form."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from demand_service import queries
 from demand_service.domain.agreement import latest, require_open_terms, require_published, require_quantity
 from demand_service.domain.funnel import Step
+from demand_service.domain.offer import require_for_unit, require_in_window, require_options
 from demand_service.domain.order import TemplateTask, plan_tasks
 from demand_service.tables import Demand, KnownOffering
 from demand_service.use_cases.request_forms import require_answers, require_plain
@@ -43,7 +45,7 @@ async def propose_demand(
     demand = await demand_to_change(session, demand_id, asked)
     current = await queries.quote_in_force_of(session, demand)
     require_open_terms(None if current is None else current.as_quote())
-    await require_on_offer(session, terms)
+    await require_on_offer(session, terms, business_unit_id=demand.business_unit_id, now=asked.now)
     demand.superseded_quote_id = latest(demand.superseded_quote_id, await queries.newest_quote_of(session, demand))
     demand.offering_id, demand.quantity = terms.offering_id, terms.quantity
     demand.options, demand.form = terms.options, terms.form
@@ -52,10 +54,13 @@ async def propose_demand(
     return demand
 
 
-async def require_on_offer(session: AsyncSession, terms: Terms) -> KnownOffering:
-    """The offering, if it can be ordered on these terms.
+async def require_on_offer(
+    session: AsyncSession, terms: Terms, *, business_unit_id: UUID, now: datetime
+) -> KnownOffering:
+    """The offering, if the business unit can order it now on these terms.
 
-    Raises OfferingUnknown, OfferingNotPublished, QuantityNotPossible, FormNotValid or PlanNotPossible.
+    Raises OfferingUnknown, OfferingNotPublished, OfferingNotInWindow, OfferingNotForUnit, QuantityNotPossible,
+    OptionsNotValid, FormNotValid or PlanNotPossible.
     """
     require_quantity(terms.quantity)
     require_plain(terms.options, at="/options")
@@ -66,6 +71,10 @@ async def require_on_offer(session: AsyncSession, terms: Terms) -> KnownOffering
             faults=[Fault("/offering_id", "is not a published offering")],
         )
     require_published(offering.name, offering.state)
+    require_in_window(offering.name, opens=offering.valid_from, ends=offering.valid_until, now=now)
+    path = await queries.units_above(session, business_unit_id)
+    require_for_unit(offering.name, offering.audience, (unit.id for unit in path))
+    require_options(offering.options or [], terms.options, name=offering.name)
     require_answers(offering.request_form, terms.form, offering=offering.name)
     plan_tasks(template_of(offering))
     return offering

@@ -254,3 +254,31 @@ async def test_a_withdrawn_demand_has_ended(world: World) -> None:
     problem = refused(await world.consumer.post(f"/v1/demands/{demand_id}/submit"), 409, "step-not-allowed")
     assert "nothing, it has ended" in problem["detail"]
     assert (await world.told())[-1] == "demand.withdrawn"
+
+
+async def test_a_request_is_within_the_offerings_window_audience_and_options(world: World) -> None:
+    """`offering.changed` counts from when it is known; the clock counts, not the timer that retires the offering."""
+    others = {"everyone": False, "business_unit_ids": [str(UUID(int=7))], "roles": []}
+    above = {"everyone": False, "business_unit_ids": [str(world.university)], "roles": []}
+    options = [{"key": "size", "kind": "choice", "choices": ["s", "l"], "required": True}]
+    body = {
+        "business_unit_id": str(world.science),
+        "title": "A server",
+        "kind": "request",
+        "offering_id": str(world.offering),
+        "quantity": "1",
+        "form": FORM,
+    }
+    for sequence, (change, status, problem) in enumerate(
+        [
+            ({"audience": others}, 403, "offering-not-for-unit"),
+            ({"audience": above, "valid_from": "2199-01-01T00:00:00Z"}, 409, "offering-not-in-window"),
+            ({"audience": above, "valid_until": "2020-01-01T00:00:00Z"}, 409, "offering-not-in-window"),
+            ({"audience": above, "options": options}, 422, "options-not-valid"),
+        ],
+        start=2,
+    ):
+        await world.publish_offering(world.offering, event="changed", sequence=sequence, **change)
+        answer = await world.consumer.post("/v1/demands", json=body)
+        assert (answer.status_code, answer.json()["type"]) == (status, f"urn:itaas:problem:{problem}")
+    assert (await world.consumer.post("/v1/demands", json=body | {"options": {"size": "s"}})).status_code == 201

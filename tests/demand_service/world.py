@@ -69,7 +69,13 @@ class World:
         return UUID(done(await self.admin.post("/v1/business-units", json=body), 201)["id"])
 
     async def publish_offering(
-        self, offering_id: UUID | None = None, *, state: str = "published", sequence: int = 1, **changes: Any
+        self,
+        offering_id: UUID | None = None,
+        *,
+        state: str = "published",
+        event: str | None = None,
+        sequence: int = 1,
+        **changes: Any,
     ) -> UUID:
         offering_id = offering_id or uuid7()
         data = {
@@ -83,7 +89,7 @@ class World:
             "a field of the future": 1,
         }
         await self.service.deliver(
-            f"itaas.catalog.offering.{state}.v1", subject=offering_id, data=data | changes, sequence=sequence
+            f"itaas.catalog.offering.{event or state}.v1", subject=offering_id, data=data | changes, sequence=sequence
         )
         return offering_id
 
