@@ -184,7 +184,7 @@ ALL = {
             {
                 ("taxonomy_node_id",): "taxonomy",
                 ("bundle", "*", "offering_id"): "offerings",
-                ("relations", "*", "offering_id"): "offerings",
+                ("options", "*", "offering_id"): "offerings",
                 ("relations", "*", "other_id"): "offerings",
             },
             within="services",

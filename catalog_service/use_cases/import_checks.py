@@ -16,16 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service.documents import Entry, line_of
 from catalog_service.domain import interchange
-from catalog_service.domain.fulfilment import find_cycle
 from catalog_service.domain.interchange import KEY_SYSTEM
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.readiness import Check, Finding
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
-from catalog_service.queries.whole import all_dependencies, dependencies_of, whole_tree
+from catalog_service.queries.whole import dependencies_of
 from catalog_service.schemas.interchange import ALL, PAST, Section, in_order
 from catalog_service.tables import Offering, Revision
 from catalog_service.use_cases import import_campaigns, readiness
+from catalog_service.use_cases.import_graphs import TREES, Graphs
 from catalog_service.use_cases.import_names import TABLES, Names
 from catalog_service.use_cases.import_reading import Reading, Spool, entry_of
 from catalog_service.use_cases.import_rules import Actor, changeable, faults_of, refuse_states, require_ownership
@@ -35,6 +35,7 @@ from services.errors import Refusal
 KEPT_CHANGES = 1_000
 KEPT_DIFFERENCES = 100  # of one thing
 _PRICING = frozenset({Check.PRICE_PLAN, Check.UNIT_COST})
+_LISTS = ("dependencies", "relations", "bundle")  # of which faults name an item, by its place in the file
 _ASKED = (("an owner", "owner_id"), ("a support contact", "support_contact"))
 LIVE = frozenset({ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT, ServiceState.RETIRED})
 
@@ -78,20 +79,16 @@ class Checks:
         self._names = names
         self._actor = actor
         self._lives: dict[UUID, _Life] = {}
-        self._trees: dict[str, dict[UUID, tuple[UUID | None, str]]] = {"taxonomy": {}, "capabilities": {}}
+        self._graphs = Graphs()
         self._offered: dict[UUID, OfferingState] = {}
         # What pricing does not know yet of drafts that are to be published; of new things it cannot know anything.
         self._gaps: dict[UUID, list[Finding]] = {}
         self._now = utc_now()
         self._revisions: dict[UUID, dict[int, RevisionState]] = {}
-        self._edges: dict[UUID, list[UUID]] = {}
-        self._versions: set[tuple[UUID, int]] = set()
 
     async def run(self, session: AsyncSession) -> AsyncIterator[int]:
         """Check all entries; yields how many have been."""
-        for name in self._trees:
-            self._trees[name] = await whole_tree(session, TABLES[name][0])
-        self._edges = await all_dependencies(session)
+        await self._graphs.load(session)
         done = 0
         for section in ALL.values():
             for records in self._reading.spools[section.name].batches():
@@ -102,9 +99,8 @@ class Checks:
                 session.expunge_all()
                 done += len(entries)
                 yield done
-        self._check_trees()
         self._check_lives()
-        self._check_graph()
+        self._graphs.check(self._reading.places, self._reading.faults)
 
     async def _rows(self, session: AsyncSession, section: Section, entries: Sequence[Entry]) -> dict[Any, Any]:
         """What the catalogue has of `entries` already, by their id; revisions by service and number."""
@@ -178,7 +174,9 @@ class Checks:
                     self._note(entry, where, f"there is no {ALL[target].singular} known as {text[:200]!r}")
 
     def _compare(self, section: Section, entry: Entry, body: BaseModel, row: Any) -> None:
-        new = in_order(body.model_dump(mode="json", include=set(section.fields)))
+        new = body.model_dump(mode="json", include=set(section.fields))
+        as_listed = {name: new[name] for name in _LISTS if name in new}
+        in_order(new)
         named = [{"system": KEY_SYSTEM, "id": body.key}] if getattr(body, "key", None) else []  # type: ignore[attr-defined]
         given = body.model_fields_set & set(section.fields)
         if new.get("unit_of_measure", "") is None:
@@ -196,7 +194,8 @@ class Checks:
         thing_id = place.id if section.name != "revisions" else row.id if row is not None else None
         changes = [] if old is None else interchange.differences(old, new)
         try:
-            steps = self._judge(section, entry, body, row, new, {change.pointer.split("/")[1] for change in changes})
+            listed = new | {name: part for name, part in as_listed.items() if old is None or name in given}
+            steps = self._judge(section, entry, body, row, listed, {change.pointer.split("/")[1] for change in changes})
         except Refusal as refusal:
             for fault in refusal.faults or ():
                 self._note(entry, _path(fault.pointer), fault.message)
@@ -231,14 +230,15 @@ class Checks:
             changeable(section.name, row, changed, self._actor)
             if section.parent is not None and getattr(row, section.parent) != service_id:
                 self._note(entry, [], "belongs to another service, and stays with it")
-        for fault in faults_of(section.name, body, row, new, None if life is None else life.state, self._actor):
+        told = faults_of(section.name, body, row, new, None if life is None else life.state, self._actor)
+        for fault in told:
             self._note(entry, _path(fault.pointer), fault.message)
+        told = []
         steps = refuse_states(section.name, row, new.get("state"), self._actor)
         if section.name == "services":
             thing_id = self._reading.places["services"][entry.number].id
             assert thing_id is not None
-            self._edges[thing_id] = [UUID(each["on_id"]) for each in new["dependencies"]]
-            self._check_dependencies(entry, thing_id)
+            told = self._graphs.put_service(thing_id, new)
             owner_id = new["owner_id"] if row is None else row.owner_id
             self._lives[thing_id] = _Life(
                 line_of(entry, ["state"]),
@@ -252,67 +252,25 @@ class Checks:
             life.revisions[new["number"]] = RevisionState(new["state"])
             if new["state"] == RevisionState.SCHEDULED and new["live_at"] is None:
                 self._note(entry, ["live_at"], "is needed of a revision that is scheduled")
-        elif section.name in self._trees:
+        elif section.name in TREES:
             thing_id = self._reading.places[section.name][entry.number].id
             assert thing_id is not None
-            parent_id = None if new["parent_id"] is None else UUID(new["parent_id"])
-            self._trees[section.name][thing_id] = (parent_id, new["name"])
+            self._graphs.put_node(section.name, thing_id, new)
         elif section.name == "campaigns":
-            for fault in import_campaigns.faults_of(new, self._offered):
-                self._note(entry, _path(fault.pointer), fault.message)
+            told = import_campaigns.faults_of(new, self._offered)
         elif section.name == "offerings":
-            self._number(entry, new)
             thing_id = self._reading.places["offerings"][entry.number].id
             assert thing_id is not None
+            told = self._graphs.put_offering(thing_id, new)
             self._offered[thing_id] = OfferingState(new["state"])
             if row is not None and steps and row.state is OfferingState.DRAFT:
                 for gap in self._gaps.pop(row.id, ()):
                     self._note(entry, ["state"], f"to be {new['state']} it needs {gap.what}: {gap.how}")
                 for what in () if life is None else life.lacks:
                     self._note(entry, ["state"], f"to be {new['state']} it needs {what} of its service")
+        for fault in told:
+            self._note(entry, _path(fault.pointer), fault.message)
         return steps
-
-    def _number(self, entry: Entry, new: dict[str, Any]) -> None:
-        if new["series_id"] is not None:
-            version = (UUID(new["series_id"]), new["number"])
-            if version in self._versions:
-                self._note(entry, ["number"], f"version {new['number']} of this series is in the file twice")
-            self._versions.add(version)
-
-    def _check_dependencies(self, entry: Entry, thing_id: UUID) -> None:
-        needed = self._edges[thing_id]
-        for number, on_id in enumerate(needed):
-            if on_id == thing_id:
-                self._note(entry, ["dependencies", number, "on_id"], "is the service itself")
-            elif on_id in needed[:number]:
-                self._note(entry, ["dependencies", number, "on_id"], "is named already")
-
-    def _check_graph(self) -> None:
-        """No service may need itself through others. One circle is told at a time."""
-        edges = {service_id: [on_id for on_id in on if on_id != service_id] for service_id, on in self._edges.items()}
-        for on in list(edges.values()):
-            for on_id in on:
-                edges.setdefault(on_id, [])
-        path = find_cycle({str(one): [str(each) for each in on] for one, on in edges.items()})
-        if path:
-            ids = {str(place.id): place for place in self._reading.places["services"].values()}
-            place = next((ids[one] for one in path if one in ids), None)
-            told = " -> ".join(ids[one].pointer if one in ids else one for one in path)
-            if place is not None:
-                message = f"services would depend on each other in a circle: {told}"
-                self._reading.faults.add(place.line, f"{place.pointer}/dependencies", message)
-
-    def _check_trees(self) -> None:
-        for name, nodes in self._trees.items():
-            _, stuck = interchange.parents_first({node: parent_id for node, (parent_id, _) in nodes.items()})
-            circle, twins = set(stuck), set(interchange.namesakes(nodes))
-            for place in self._reading.places[name].values():
-                if place.id in circle:
-                    self._reading.faults.add(place.line, f"{place.pointer}/parent_id", "is below itself")
-                if place.id in twins:
-                    self._reading.faults.add(
-                        place.line, f"{place.pointer}/name", "is the name of another one beside it"
-                    )
 
     def _check_lives(self) -> None:
         """Together the revisions of a service must make sense, and agree with its state."""

@@ -24,7 +24,7 @@ class Spool:
     """Records of one section on disk, in their order."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # closed by `Reading.close`
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # closed by whoever has made it
         self.count = 0
 
     def add(self, record: Any) -> None:

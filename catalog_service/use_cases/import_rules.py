@@ -7,6 +7,7 @@ and the unit cost only after it has heard of it. A draft that is there must pass
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from catalog_service.schemas import CampaignChange, OfferingChange, RevisionChan
 from catalog_service.schemas.interchange import OfferingEntry
 from catalog_service.tables import Scorecard, Service
 from catalog_service.use_cases.offerings import check_parts
+from services.clock import utc_now
 from services.errors import Conflict, Fault, Forbidden, Refusal
 
 _STATES: Mapping[str, Any] = {
@@ -43,8 +45,6 @@ _FREE: Mapping[str, frozenset[str]] = {
     "offerings": frozenset({OfferingState.DRAFT}),
     "campaigns": frozenset(),
 }
-# What may still change of an offering once it is published.
-_LIVE_CHANGES = frozenset({"audience", "valid_until", "taxonomy_node_id", "relations"})
 _PARTS = ("tier", "commitments", "fulfilment", "options", "request_form")
 # The states of a service whose offerings can be published.
 _OFFERED = frozenset({ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT})
@@ -106,7 +106,7 @@ def changeable(section: str, row: Any, changed: set[str], actor: Actor) -> None:
         if row.state not in campaign.EDITABLE:
             allowed, why = frozenset(), f"the campaign is {row.state}: what it promised stands"
     elif section == "offerings" and row.state is not OfferingState.DRAFT:
-        allowed = _LIVE_CHANGES if row.state is OfferingState.PUBLISHED else frozenset()
+        allowed = offering.AMENDABLE if row.state is not OfferingState.RETIRED else frozenset()
         why = f"the offering is {row.state}; draft its next version"
     fixed = sorted(changed - allowed - {"state", "external_ids", "dependencies"})
     if fixed:
@@ -134,6 +134,11 @@ def faults_of(
     if faults:  # it tells of the first part alone
         faults = [fault for name in _PARTS for fault in _told(check_parts, _only(body, name))]
     faults += _told(validity.check, body.valid_from, body.valid_until)
+    on_offer = row is not None and row.state in (OfferingState.SCHEDULED, OfferingState.PUBLISHED)
+    if on_offer and new["audience"] is None:
+        faults.append(Fault("/audience", "it is on offer, and so for somebody"))
+    if on_offer and "valid_until" in body.model_fields_set and body.valid_until != row.valid_until:
+        faults += _told(partial(validity.require_ahead, now=utc_now()), body.valid_until)
     state = OfferingState(new["state"])
     if row is None and service_state is not None and state is OfferingState.PUBLISHED and service_state not in _OFFERED:
         faults.append(Fault("/state", f"published, but its service is {service_state}"))

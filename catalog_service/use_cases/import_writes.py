@@ -5,21 +5,21 @@ be so: every thing that changes has the version that it had, and what is referre
 import is refused (CatalogueChanged) and nothing of it stays. Events are those that the API would record.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, Enum, Uuid, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog_service.domain.fulfilment import find_cycle
 from catalog_service.domain.interchange import namesakes, parents_first
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.revision import RevisionState
 from catalog_service.domain.service import ServiceState
 from catalog_service.events import (
     DependencyData,
+    OfferingChanged,
     OfferingPublished,
     OfferingRetired,
     ServiceChanged,
@@ -37,7 +37,18 @@ from catalog_service.use_cases import import_campaigns
 from catalog_service.use_cases.dependencies import hold_graph
 from catalog_service.use_cases.external_ids import CAPABILITIES, TAXONOMY_NODES, Named
 from catalog_service.use_cases.import_checks import Plan
+from catalog_service.use_cases.import_graphs import circle_of
 from catalog_service.use_cases.import_names import TABLES, Names
+from catalog_service.use_cases.import_reading import Spool
+from catalog_service.use_cases.import_rows import (
+    CatalogueChanged,
+    add_names,
+    assign,
+    columns,
+    loaded,
+    nodes_in_order,
+    portions,
+)
 from catalog_service.use_cases.offering_graph import require_sound
 from catalog_service.use_cases.offering_versions import wake_at_beginning, wake_at_end
 from catalog_service.use_cases.offerings import columns_of
@@ -48,17 +59,12 @@ from catalog_service.use_cases.trees import alone_with
 from catalog_service.work import timers
 from services import context
 from services.db import touch
-from services.db.types import UtcInstant
-from services.errors import Conflict
 from services.events import current_thread, record
 from services.ids import uuid7
 
 REASON = "imported"
+_EDGES = ("relations", "bundle")
 TREES: dict[str, Named[Any]] = {"taxonomy": TAXONOMY_NODES, "capabilities": CAPABILITIES}
-_PORTION = 400
-
-
-class CatalogueChanged(Conflict): ...
 
 
 class Writes:
@@ -70,9 +76,16 @@ class Writes:
         self._names = names
         self._now = now
         self._dependencies: dict[UUID, list[dict[str, Any]]] = {}
-        self._has_edges = False
+        # Offerings that name others wait until all are there: foreign keys are checked row by row.
+        self._related = Spool()
 
     async def run(self) -> None:
+        try:
+            await self._run()
+        finally:
+            self._related.close()
+
+    async def _run(self) -> None:
         await self._require_references()
         for section in ("taxonomy", "capabilities"):
             records = [each for batch in self._plan.spools[section].batches() for each in batch]
@@ -85,7 +98,9 @@ class Writes:
             await self._write_revisions(records)
         for records in self._plan.spools["offerings"].batches():
             await self._write_offerings(records)
-        if self._has_edges:
+        for records in self._related.batches():
+            await self._relate_offerings(records)
+        if self._related.count:
             await require_sound(self._session)
         for records in self._plan.spools["scorecards"].batches():
             await self._write_scorecards(records)
@@ -94,7 +109,7 @@ class Writes:
 
     async def _write_campaigns(self, records: Sequence[Mapping[str, Any]]) -> None:
         table, external, _ = TABLES["campaigns"]
-        rows = await self._loaded(table, records)
+        rows = await loaded(self._session, table, records)
         for each in records:
             fields = dict(each["fields"])
             names, state = fields.pop("external_ids", None), fields.pop("state", None)
@@ -103,27 +118,27 @@ class Writes:
                 self._session,
                 rows.get(UUID(each["id"])),
                 UUID(each["id"]),
-                _columns(table, fields),
+                columns(table, fields),
                 offering_ids=offering_ids,
                 state=state,
                 reason=REASON,
                 now=self._now,
             )
-            _name(campaign, external, names)
+            add_names(campaign, external, names)
         await self._done()
 
     async def _write_scorecards(self, records: Sequence[Mapping[str, Any]]) -> None:
-        rows = await self._loaded(Scorecard, records)
+        rows = await loaded(self._session, Scorecard, records)
         for each in records:
             fields = dict(each["fields"])
             card = rows.get(UUID(each["id"]))
             if card is None:
                 fields["owner_id"] = fields["owner_id"] or context.current().actor_id
-                card = Scorecard(id=UUID(each["id"]), **_columns(Scorecard, fields))
+                card = Scorecard(id=UUID(each["id"]), **columns(Scorecard, fields))
                 self._session.add(card)
                 timers.set(self._session, NIGHTLY, due_at=next_night(self._now), payload={"scorecard_id": str(card.id)})
             else:
-                _assign(card, fields)
+                assign(card, fields)
             touch(card)
             await self._session.flush()
             await start_evaluation(self._session, card)
@@ -135,21 +150,10 @@ class Writes:
             wanted.setdefault(section, set()).add(found)
         for section, ids in wanted.items():
             table = TABLES[section][0]
-            for batch in _portions(sorted(ids)):
+            for batch in portions(sorted(ids)):
                 there = set(await self._session.scalars(select(table.id).where(table.id.in_(batch))))
                 if missing := [one for one in batch if one not in there]:
                     raise CatalogueChanged(f"{missing[0]} was deleted while the file was checked")
-
-    async def _loaded(self, table: Any, records: Sequence[Mapping[str, Any]]) -> dict[UUID, Any]:
-        """The rows of `records` that were there; each must be as it was when it was compared."""
-        versions = {UUID(each["id"]): each["version"] for each in records if each["version"] is not None}
-        if not versions:
-            return {}
-        rows = {row.id: row for row in await self._session.scalars(select(table).where(table.id.in_(list(versions))))}
-        for thing_id, version in versions.items():
-            if thing_id not in rows or rows[thing_id].version != version:
-                raise CatalogueChanged(f"{table.__tablename__} {thing_id} was changed while the file was checked")
-        return rows
 
     async def _done(self) -> None:
         await self._session.flush()
@@ -157,7 +161,7 @@ class Writes:
 
     async def _write_tree(self, section: str, records: list[Any]) -> None:
         await alone_with(self._session, TREES[section])
-        for batch in _portions(_parents_first(records)):
+        for batch in portions(nodes_in_order(records)):
             await self._write_nodes(section, batch)
         nodes = await whole_tree(self._session, TABLES[section][0])
         _, stuck = parents_first({node: parent_id for node, (parent_id, _) in nodes.items()})
@@ -166,23 +170,23 @@ class Writes:
 
     async def _write_nodes(self, section: str, records: Sequence[Mapping[str, Any]]) -> None:
         table, external, _ = TABLES[section]
-        rows = await self._loaded(table, records)
+        rows = await loaded(self._session, table, records)
         for each in records:
             fields = dict(each["fields"])
             names = fields.pop("external_ids", None)
             row = rows.get(UUID(each["id"]))
             if row is None:
-                row = table(id=UUID(each["id"]), **_columns(table, fields), external_ids=[])
+                row = table(id=UUID(each["id"]), **columns(table, fields), external_ids=[])
                 self._session.add(row)
             else:
-                _assign(row, fields)
-            _name(row, external, names)
+                assign(row, fields)
+            add_names(row, external, names)
             touch(row)
         await self._done()
 
     async def _write_services(self, records: Sequence[Mapping[str, Any]]) -> None:
         table, external, _ = TABLES["services"]
-        rows = await self._loaded(table, records)
+        rows = await loaded(self._session, table, records)
         for each in records:
             fields = dict(each["fields"])
             names, state = fields.pop("external_ids", None), fields.pop("state", None)
@@ -195,22 +199,22 @@ class Writes:
             if row is None:
                 row = Service(
                     id=UUID(each["id"]),
-                    **({"features": []} | _columns(table, fields)),
+                    **({"features": []} | columns(table, fields)),
                     state=ServiceState(state),
                     active_revision=None,
                     external_ids=[],
                     capabilities=[],
                 )
                 self._session.add(row)
-                _name(row, external, names)
+                add_names(row, external, names)
                 provide(row, [UUID(one) for one in provided or ()])
                 note_transition(self._session, row, None, reason=REASON, now=self._now)
                 record(self._session, row, ServiceCreated)
                 continue
             handed_over = "owner_id" in fields
             is_changed = fields.keys() - {"owner_id"} or names or provided is not None or each["steps"]
-            _assign(row, fields)
-            _name(row, external, names)
+            assign(row, fields)
+            add_names(row, external, names)
             if provided is not None:
                 provide(row, [UUID(one) for one in provided])
             for step in each["steps"]:
@@ -227,7 +231,7 @@ class Writes:
         if not self._dependencies:
             return
         await hold_graph(self._session)
-        for batch in _portions(list(self._dependencies)):
+        for batch in portions(list(self._dependencies)):
             await self._session.execute(delete(ServiceDependency).where(ServiceDependency.service_id.in_(batch)))
             rows = await self._session.scalars(select(Service).where(Service.id.in_(batch)))
             for service in rows.all():
@@ -238,30 +242,27 @@ class Writes:
                 event = ServiceDependenciesChanged(**ServiceData.of(service).model_dump(), dependencies=told)
                 record(self._session, service, event, thread=current_thread())
             await self._done()
-        edges = await all_dependencies(self._session)
-        nodes = {str(each): [str(one) for one in edges.get(each, ())] for on in edges.values() for each in on}
-        nodes |= {str(each): [str(one) for one in on] for each, on in edges.items()}
-        if find_cycle(nodes):
+        if circle_of(await all_dependencies(self._session)):
             raise CatalogueChanged(
                 "with a dependency that came meanwhile, services would depend on each other in a circle"
             )
 
     async def _write_revisions(self, records: Sequence[Mapping[str, Any]]) -> None:
-        rows = await self._loaded(Revision, records)
+        rows = await loaded(self._session, Revision, records)
         ids = {UUID(each["within"]) for each in records}
         services = {row.id: row for row in await self._session.scalars(select(Service).where(Service.id.in_(ids)))}
         went_live: list[tuple[Service, Revision]] = []
         for each in records:
             service = services[UUID(each["within"])]
-            fields, past = dict(each["fields"]), _columns(Revision, each["past"])
+            fields, past = dict(each["fields"]), columns(Revision, each["past"])
             row = rows.get(UUID(each["id"])) if each["id"] else None
             before = None if row is None else row.state
             if row is None:
                 empty = {"published_at": None, "archived_at": None}
-                row = Revision(id=uuid7(), service_id=service.id, **(empty | _columns(Revision, fields) | past))
+                row = Revision(id=uuid7(), service_id=service.id, **(empty | columns(Revision, fields) | past))
                 self._session.add(row)
             else:
-                _assign(row, fields)
+                assign(row, fields)
             if row.state in (RevisionState.ACTIVE, RevisionState.ARCHIVED):
                 row.published_at = row.published_at or past.get("published_at") or self._now
             if row.state is RevisionState.ARCHIVED:
@@ -281,24 +282,42 @@ class Writes:
 
     async def _write_offerings(self, records: Sequence[Mapping[str, Any]]) -> None:
         _, external, _ = TABLES["offerings"]
-        rows = await self._loaded(Offering, records)
+        rows = await loaded(self._session, Offering, records)
         ids = {UUID(each["within"]) for each in records}
         services = {row.id: row for row in await self._session.scalars(select(Service).where(Service.id.in_(ids)))}
         for each in records:
             fields = dict(each["fields"])
             names, state = fields.pop("external_ids", None), fields.pop("state", None)
             row = rows.get(UUID(each["id"]))
-            self._has_edges |= bool(fields.get("relations") or fields.get("bundle"))
             is_new = row is None
+            waits = bool(fields.get("relations") or fields.get("bundle"))
+            if waits:
+                self._related.add(each)
+                fields |= {name: [] for name in _EDGES if name in fields}
             if row is None:
                 row = self._new_offering(each, fields, services[UUID(each["within"])])
                 self._session.add(row)
+            elif waits:
+                continue
             else:
-                for name, value in columns_of(OfferingChange.model_validate(fields)).items():
-                    setattr(row, name, value)
-            _name(row, external, names)
-            steps = ([state] if state != OfferingState.DRAFT else []) if is_new else each["steps"]
-            self._move(row, steps, _columns(Offering, each["past"]))
+                _amend(row, fields)
+            add_names(row, external, names)
+            if waits:
+                touch(row)
+            else:
+                self._move(row, each, fields, is_new=is_new, state=state)
+        await self._done()
+
+    async def _relate_offerings(self, records: Sequence[Mapping[str, Any]]) -> None:
+        _, external, _ = TABLES["offerings"]
+        ids = {UUID(each["id"]) for each in records}
+        rows = {row.id: row for row in await self._session.scalars(select(Offering).where(Offering.id.in_(ids)))}
+        for each in records:
+            row, is_new, fields = rows[UUID(each["id"])], each["version"] is None, dict(each["fields"])
+            names, state = fields.pop("external_ids", None), fields.pop("state", None)
+            _amend(row, {name: fields[name] for name in _EDGES if name in fields} if is_new else fields)
+            add_names(row, external, names)
+            self._move(row, each, fields, is_new=is_new, state=state)
         await self._done()
 
     def _new_offering(self, planned: Mapping[str, Any], fields: Mapping[str, Any], service: Service) -> Offering:
@@ -317,8 +336,19 @@ class Writes:
             external_ids=[],
         )
 
-    def _move(self, row: Offering, steps: Sequence[str], past: Mapping[str, Any]) -> None:
-        """Through `steps`, each with its event; a new thing that has retired was published before that."""
+    def _move(
+        self, row: Offering, planned: Mapping[str, Any], fields: Mapping[str, Any], *, is_new: bool, state: str | None
+    ) -> None:
+        """To its state, each step with its event; what was on offer and stays so is told of as changed."""
+        steps = planned["steps"]
+        if is_new and state is not None and state != OfferingState.DRAFT:
+            steps = [state]
+        past = columns(Offering, planned["past"])
+        if not steps and row.state is OfferingState.PUBLISHED:
+            if "valid_until" in fields:
+                wake_at_end(self._session, row)
+            record(self._session, row, OfferingChanged, thread=current_thread())
+            return
         touch(row)
         for step in steps:
             row.state = OfferingState(step)
@@ -335,49 +365,6 @@ class Writes:
             record(self._session, row, OfferingPublished if published else OfferingRetired, thread=current_thread())
 
 
-def _columns(table: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON values as the columns of `table` take them."""
-    return {name: _stored(table.__table__.c[name].type, value) for name, value in fields.items()}
-
-
-def _assign(row: Any, fields: Mapping[str, Any]) -> None:
-    for name, value in _columns(type(row), fields).items():
+def _amend(row: Offering, fields: Mapping[str, Any]) -> None:
+    for name, value in columns_of(OfferingChange.model_validate(fields)).items():
         setattr(row, name, value)
-
-
-def _stored(kind: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    if isinstance(kind, UtcInstant):
-        return datetime.fromisoformat(value)
-    if isinstance(kind, Date):
-        return date.fromisoformat(value)
-    if isinstance(kind, Uuid):
-        return UUID(value)
-    if isinstance(kind, Enum) and kind.enum_class is not None:
-        return kind.enum_class(value)
-    return value
-
-
-def _name(row: Any, table: Any, names: Sequence[Mapping[str, str]] | None) -> None:
-    """External ids are added; none is taken away."""
-    there = {(each.system, each.id) for each in row.external_ids}
-    for each in names or ():
-        if (each["system"], each["id"]) not in there:
-            row.external_ids.append(table(**each))
-
-
-def _parents_first(records: list[Any]) -> list[Any]:
-    """New nodes after their new parents; the foreign key is checked row by row."""
-    by_id = {UUID(each["id"]): each for each in records}
-    parents = {
-        thing_id: UUID(each["fields"]["parent_id"]) if each["fields"].get("parent_id") else None
-        for thing_id, each in by_id.items()
-    }
-    placed, _ = parents_first(parents)
-    return [by_id[thing_id] for thing_id in placed]
-
-
-def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), _PORTION):
-        yield items[start : start + _PORTION]

@@ -20,8 +20,9 @@ from catalog_service.documents import NotReadable
 from catalog_service.use_cases.import_checks import Checks, Plan
 from catalog_service.use_cases.import_names import Names
 from catalog_service.use_cases.import_reading import Reading, read
+from catalog_service.use_cases.import_rows import CatalogueChanged
 from catalog_service.use_cases.import_rules import Actor
-from catalog_service.use_cases.import_writes import CatalogueChanged, Writes
+from catalog_service.use_cases.import_writes import Writes
 from catalog_service.work import jobs
 from services.clock import utc_now
 from services.db.chassis_tables import Job

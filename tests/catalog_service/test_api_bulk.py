@@ -15,8 +15,9 @@ from catalog_service.app import definition
 from catalog_service.use_cases.import_checks import Checks
 from catalog_service.use_cases.import_names import Names
 from catalog_service.use_cases.import_reading import Reading, read
+from catalog_service.use_cases.import_rows import CatalogueChanged
 from catalog_service.use_cases.import_rules import Actor
-from catalog_service.use_cases.import_writes import CatalogueChanged, Writes
+from catalog_service.use_cases.import_writes import Writes
 from services import context
 from services.clock import utc_now
 from services.db.chassis_tables import Timer
@@ -475,3 +476,54 @@ async def test_campaigns_that_have_not_started_are_imported(catalog: ServiceHarn
     assert (await imported(catalog, admin, alone)).result["updated"] == 1
     await done(admin, f"/v1/campaigns/{shown['id']}/cancel", {"reason": "no"})
     assert yaml.safe_load(await exported(admin))["campaigns"] == []
+
+
+async def test_offerings_may_name_others_that_come_later_in_the_file(catalog: ServiceHarness) -> None:
+    admin = catalog.client(["admin"])
+    whole = {
+        name: OFFERING[name] for name in ("name", "description", "tier", "commitments", "fulfilment", "request_form")
+    }
+    whole |= {"audience": {"everyone": True}, "state": "published"}
+    first = whole | {
+        "key": "first",
+        "relations": [{"kind": "upgrades_to", "other_id": "o449"}, {"kind": "excludes", "other_id": "o448"}],
+        "bundle": [{"offering_id": "o447", "quantity": "2"}],
+        "options": [{"key": "more", "name": "More", "kind": "add_on", "offering_id": "o446"}],
+    }
+    service = {"key": "s", "name": "S", "unit_of_measure": "x", "state": "published"}
+    service["revisions"] = [{"number": 1, "summary": "First", "state": "active"}]
+    many: list[Any] = [first, *({"key": f"o{number}", "name": "O"} for number in range(450))]
+    many[-1] |= {"relations": [{"kind": "excludes", "other_id": "first"}]}
+
+    def text() -> str:
+        return json.dumps({"itaas_catalogue": 1, "services": [service | {"offerings": many}]})
+
+    job = await imported(catalog, admin, text())
+    assert job.problem is None, job.problem
+    assert (await imported(catalog, admin, text())).result["unchanged"] == 453
+    out = await exported(admin)
+    assert (await imported(catalog, admin, out)).result["unchanged"] == 453
+    [published] = await catalog.published("itaas.catalog.offering.published.v1")
+    assert sorted(line["kind"] for line in published.data["relations"]) == ["excludes", "upgrades_to"]
+    assert len(published.data["bundle"]) == 1
+    # What is on offer and changes is told of as changed, once.
+    first["relations"] = first["relations"][:1]
+    assert (await imported(catalog, admin, text())).result["updated"] == 1
+    first["audience"] = {"roles": ["consumer"]}
+    assert (await imported(catalog, admin, text())).result["updated"] == 1
+    changed = await catalog.published("itaas.catalog.offering.changed.v1")
+    assert [(len(event.data["relations"]), event.data["audience"]["everyone"]) for event in changed] == [
+        (1, True),
+        (1, False),
+    ]
+    many[-1]["relations"] = [{"kind": "upgrades_to", "other_id": "first"}, {"kind": "requires", "other_id": "o449"}]
+    assert faults_of(await imported(catalog, admin, text())) == [
+        "/services/0/offerings/450/relations/1/other_id line 1: is this offering itself",
+        "/services/0/offerings/0/relations line 1: upgrades_to leads back: "
+        "/services/0/offerings/0 -> /services/0/offerings/450 -> /services/0/offerings/0",
+    ]
+    first["name"] = "Other"
+    many[-1]["relations"] = []
+    assert faults_of(await imported(catalog, admin, text())) == [
+        "/services/0/offerings/0/name line 1: the offering is published; draft its next version"
+    ]
