@@ -6,12 +6,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from services import logs
 from services.local.backends import Backends, local_backends, missing
 from tests.requirements import require_or_skip
 
 logs.configure("error", "console")
+# Machines are shared: how long a case takes, or making one, says nothing of the code.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 SUITE = Path(__file__).parent / "suite"
 
 
