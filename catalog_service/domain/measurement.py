@@ -11,9 +11,10 @@ Whatever is marked as planned is left out of the reckoning.
 MeasurementRejected
 ├── MeasurementNotReadable  a field is missing, or has no place in a measurement of this kind
 ├── UnitNotOfKind
-├── ValueOutOfRange         negative, longer than its interval, or longer than a year
+├── ValueOutOfRange         negative, longer than its interval, or a duration of more than ten years
 ├── IntervalNotPossible     it ends before it starts, or lasts longer than a year
 ├── MeasurementInFuture, MeasurementTooLate
+├── SourceReserved          what the suite measures itself is named by it alone
 ├── TargetNotReadable, TargetUnknown   what was measured
 └── CorrectionNotPossible   of itself, of what is corrected already, or of a void
 """
@@ -39,7 +40,8 @@ SECONDS: Mapping[str, Decimal] = {
     "days": Decimal(86_400),
 }
 LONGEST = timedelta(days=366)
-LONGEST_SECONDS = Decimal(366 * 86_400)
+LONGEST_DAYS = 3_660  # that a response, delivery or recovery took: far longer than anybody promises
+LONGEST_SECONDS = Decimal(LONGEST_DAYS * 86_400)
 SINGLE = frozenset(PERCENTILES)  # kinds that are measured one by one
 
 
@@ -67,6 +69,9 @@ class MeasurementInFuture(MeasurementRejected): ...
 
 
 class MeasurementTooLate(MeasurementRejected): ...
+
+
+class SourceReserved(MeasurementRejected): ...
 
 
 class TargetNotReadable(MeasurementRejected): ...
@@ -144,7 +149,7 @@ def _single(kind: CommitmentKind, reported: Reported, limits: Limits) -> Measure
         raise reject(UnitNotOfKind, "/unit", f"{kind} is measured in {', '.join(SECONDS)}, not in {unit[:40]!r}")
     seconds = EXACT.multiply(value, SECONDS[unit])
     if not 0 <= seconds <= LONGEST_SECONDS:
-        raise reject(ValueOutOfRange, "/value", "value must be a duration from 0 to 366 days")
+        raise reject(ValueOutOfRange, "/value", f"value must be a duration from 0 to {LONGEST_DAYS} days")
     _in_time("at", at, limits)
     return Measured(kind, Span(at, at), value=seconds, planned=reported.planned)
 

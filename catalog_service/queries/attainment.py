@@ -10,11 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from catalog_service.domain.attainment import AttainmentState
+from catalog_service.domain.measurement import Measured
 from catalog_service.domain.months import Month
+from catalog_service.domain.spans import Span
 from catalog_service.tables import Attainment, Measurement, ObservedLeadTime, Offering
 from services.identity import Units
 
 _KEYS_A_QUERY = 400
+_ROWS_A_READ = 1_000
 EVERYBODY = ""  # the scope of what is of no subscription and no business unit alone
 
 
@@ -63,10 +66,37 @@ def _within(month: Month) -> ColumnElement[bool]:
     return and_(Measurement.ends_at >= month.start, Measurement.starts_at < month.end)
 
 
-async def counting_measurements(session: AsyncSession, offering: Offering, month: Month) -> Sequence[Measurement]:
-    """What was measured of the offering in the month, or of all of its service's offerings."""
-    query = select(Measurement).where(_of(offering.id, offering.service_id), _within(month), _counts())
-    return (await session.scalars(query.order_by(Measurement.id))).all()
+async def counting_measurements(
+    session: AsyncSession, offering: Offering, month: Month
+) -> list[tuple[UUID | None, UUID | None, Measured]]:
+    """What was measured of the offering in the month, or of all of its service's offerings: of whom, and what.
+
+    In parts, between which the process does other work: they can be many thousand.
+    """
+    query = select(
+        Measurement.id,
+        Measurement.subscription_id,
+        Measurement.business_unit_id,
+        Measurement.commitment,
+        Measurement.starts_at,
+        Measurement.ends_at,
+        Measurement.state,
+        Measurement.up_seconds,
+        Measurement.total_seconds,
+        Measurement.value,
+        Measurement.planned,
+    ).where(_of(offering.id, offering.service_id), _within(month), _counts())
+    query = query.order_by(Measurement.id).limit(_ROWS_A_READ)
+    found: list[tuple[UUID | None, UUID | None, Measured]] = []
+    last: UUID | None = None
+    while True:
+        part = query if last is None else query.where(Measurement.id > last)
+        rows = (await session.execute(part)).all()
+        for id_, subscription_id, unit_id, commitment, starts_at, ends_at, *said in rows:
+            found.append((subscription_id, unit_id, Measured(commitment, Span(starts_at, ends_at), *said)))
+            last = id_
+        if len(rows) < _ROWS_A_READ:
+            return found
 
 
 async def offerings_to_assess(

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from catalog_service.domain.attainment import AttainmentState
 from catalog_service.domain.commitment import CommitmentKind
-from catalog_service.domain.measurement import Measured, Watched
-from catalog_service.domain.spans import Span
+from catalog_service.domain.measurement import Watched
 from catalog_service.tables.base import Base, state_column
 from services.db import Aggregate, ExactDecimal, JsonDocument, Projection, UtcInstant
 
@@ -49,18 +48,6 @@ class Measurement(Base):
     value: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # seconds; of support hours, hours
     planned: Mapped[bool]
     received_at: Mapped[datetime] = mapped_column(UtcInstant)
-
-    def as_measured(self) -> Measured:
-        assert self.commitment is not None and self.starts_at is not None and self.ends_at is not None
-        return Measured(
-            self.commitment,
-            Span(self.starts_at, self.ends_at),
-            self.state,
-            self.up_seconds,
-            self.total_seconds,
-            self.value,
-            self.planned,
-        )
 
 
 class AttainmentPeriod(Base):

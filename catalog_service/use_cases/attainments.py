@@ -4,7 +4,8 @@ A period may be assessed any number of times. What comes out as it did before ch
 comes out otherwise is the attainment's next assessment, and is told: a miss that turns out kept, or the other way too.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,13 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service.domain import attainment as domain
 from catalog_service.domain.attainment import Assessed, AttainmentState
-from catalog_service.domain.commitment import PERCENTILES, Commitment
+from catalog_service.domain.commitment import PERCENTILES, Commitment, CommitmentKind
+from catalog_service.domain.measurement import Measured
 from catalog_service.domain.months import Month, month_named
 from catalog_service.domain.spans import Span
 from catalog_service.events import CommitmentAttained, CommitmentMissed, CommitmentUnmeasured
 from catalog_service.queries import attainment as queries
 from catalog_service.queries.attainment import EVERYBODY
-from catalog_service.tables import Attainment, AttainmentPeriod, Measurement, Offering
+from catalog_service.tables import Attainment, AttainmentPeriod, Offering
 from catalog_service.use_cases.attainment_timers import ASSESSMENT
 from catalog_service.work import jobs
 from services.clock import utc_now
@@ -120,46 +122,55 @@ async def assess_offering(session: AsyncSession, offering: Offering, month: Mont
     present = {
         (row.commitment, row.scope): row for row in await queries.attainments_of(session, offering.id, [month.name])
     }
+    told: dict[CommitmentKind, _ByScope] = {}
+    for subscription_id, unit_id, measured in rows:
+        told.setdefault(measured.commitment, {}).setdefault(Scope(subscription_id, unit_id), []).append(measured)
+    wanted = [
+        (commitment, scope)
+        for commitment in map(Commitment.of, offering.commitments)
+        for scope in dict.fromkeys(
+            [Scope(), *told.get(commitment.kind, ())]
+            + [
+                Scope(row.subscription_id, row.business_unit_id)
+                for (kind, _), row in present.items()
+                if kind is commitment.kind
+            ]
+        )
+    ]
     changed = 0
-    for commitment in map(Commitment.of, offering.commitments):
-        scopes = {Scope(): None} | dict.fromkeys(_scopes(rows, commitment))
-        known = {scope.key for scope in scopes}
-        scopes |= {
-            Scope(row.subscription_id, row.business_unit_id): None
-            for (kind, key), row in present.items()
-            if kind is commitment.kind and key not in known
-        }
-        for scope in scopes:
-            found = [row.as_measured() for row in rows if _concerns(row, commitment, scope)]
-            assessed = domain.assess(commitment, found, window) if window is not None else domain.NOTHING
-            changed += _keep(session, offering, commitment, month, scope, assessed, present, now)
+    if window is not None:
+        # A month of a busy desk is many thousand responses, of hundreds of subscriptions.
+        found = await asyncio.to_thread(_assessed, told, wanted, window)
+    else:
+        found = [domain.NOTHING for _ in wanted]
+    for (commitment, scope), assessed in zip(wanted, found, strict=True):
+        changed += _keep(session, offering, commitment, month, scope, assessed, present, now)
     return changed
 
 
-def _scopes(rows: Sequence[Measurement], commitment: Commitment) -> list[Scope]:
-    """Whom the promise was measured for alone."""
+_ByScope = dict[Scope, list[Measured]]
+
+
+def _assessed(
+    told: Mapping[CommitmentKind, _ByScope], wanted: Sequence[tuple[Commitment, Scope]], window: Span
+) -> list[Assessed]:
     return [
-        Scope(row.subscription_id, row.business_unit_id)
-        for row in rows
-        if row.commitment is commitment.kind and (row.subscription_id or row.business_unit_id) is not None
+        domain.assess(commitment, _concerning(commitment, scope, told.get(commitment.kind, {})), window)
+        for commitment, scope in wanted
     ]
 
 
-def _concerns(row: Measurement, commitment: Commitment, scope: Scope) -> bool:
-    """Whether a measurement says anything of the promise in that scope.
+def _concerning(commitment: Commitment, scope: Scope, told: _ByScope) -> list[Measured]:
+    """What was measured that says anything of the promise in that scope.
 
     Of everybody: each single response, whoever got it; but only those outages that everybody had. Of one subscription
     or unit: its own, and of what is measured as a whole also what its unit and everybody had.
     """
-    if row.commitment is not commitment.kind:
-        return False
-    single = commitment.kind in PERCENTILES
-    of_all = row.subscription_id is None and row.business_unit_id is None
-    if scope.key == EVERYBODY:
-        return single or of_all
-    own = row.subscription_id == scope.subscription_id and row.business_unit_id == scope.business_unit_id
-    of_its_unit = row.subscription_id is None and row.business_unit_id == scope.business_unit_id
-    return own or (not single and (of_all or of_its_unit))
+    if commitment.kind not in PERCENTILES:
+        scopes = dict.fromkeys([scope, Scope(None, scope.business_unit_id), Scope()])
+    else:
+        scopes = dict.fromkeys(told if scope == Scope() else [scope])
+    return [measured for each in scopes for measured in told.get(each, ())]
 
 
 def _keep(

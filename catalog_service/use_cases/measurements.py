@@ -21,6 +21,7 @@ from catalog_service.domain.measurement import (
     Measured,
     MeasurementNotReadable,
     Reported,
+    SourceReserved,
     TargetUnknown,
     measured,
     reject,
@@ -42,6 +43,7 @@ from services.identity import Principal, Role
 from services.ids import uuid7
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+RESERVED = "/itaas/"  # or else somebody could take the name of an order before demand measures it
 CONTENT_DIFFERS = "content differs from what was kept under this id"
 WAITS = "waits for its original"
 NO_LONGER_COUNTS = "does not count: it is voided or replaced already"
@@ -163,6 +165,8 @@ def _row(
     taken: set[tuple[str, str]],
 ) -> dict[str, Any]:
     """What is kept of a report. Raises MeasurementRejected, NotYourService."""
+    if batch.by is not None and report.source.startswith(RESERVED):
+        raise reject(SourceReserved, "/source", f"sources below {RESERVED} are the suite's own; name yours")
     original = _original(report)
     if original is not None:
         _check_correction(batch, report, original, known, originals, taken)

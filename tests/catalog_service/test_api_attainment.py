@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -363,6 +364,7 @@ async def test_each_report_of_a_batch_is_answered_by_itself(
         (fine | {"id": "12", "offering_id": None, "subscription_id": nowhere}, "target-unknown", "/subscription_id"),
         (fine | {"id": "13", "business_unit_id": nowhere}, "target-unknown", "/business_unit_id"),
         (fine | {"id": "14", "unit": "percent"}, "measurement-not-readable", "/unit"),
+        (fine | {"source": "/itaas/demand"}, "source-reserved", "/source"),
         (response(offering, "15", "-1"), "value-out-of-range", "/value"),
         (response(offering, "16", "1", unit="percent"), "unit-not-of-kind", "/unit"),
         (response(offering, "17", "1", value=1.5), "measurement-not-readable", "/value"),
@@ -494,11 +496,13 @@ async def test_demands_lead_times_stand_beside_the_promise_and_measure_it(
     await catalog.deliver("itaas.demand.lead-time.updated.v1", subject=subject, data=observed, sequence=4)
     assert await shown() == {"p50_days": "2.500000", "p85_days": "4.125", "n": 5, "withheld": False}
 
-    for turn, days in enumerate(("1.5", "9")):
+    for turn, days in enumerate(("1.5", "400")):
         order = uuid7()
         data = {"id": str(order), "offering_id": offering["id"], "fulfilled_at": at(20), "lead_time_days": days}
         for _ in range(2 - turn):  # told twice under another event id, as after a restore: it counts once
             await catalog.deliver("itaas.demand.order.fulfilled.v1", subject=order, data=data, sequence=3)
+    worst = (await owner.get("/v1/measurements", params={"offering_id": offering["id"]})).json()["items"][-1]
+    assert Decimal(worst["value"]) == 400 * 86_400  # the later an order, the less may it be lost
     stray = {"id": str(uuid7()), "offering_id": str(uuid7()), "fulfilled_at": at(20), "lead_time_days": "1"}
     await catalog.deliver("itaas.demand.order.fulfilled.v1", subject=uuid7(), data=stray)
     await assessed(catalog, owner)
