@@ -35,7 +35,7 @@ from catalog_service.tables import (
     Offering,
 )
 from services.errors import NotFound
-from services.identity import KnownBusinessUnit
+from services.identity import KnownBusinessUnit, Units
 
 
 async def the_campaign(session: AsyncSession, campaign_id: UUID) -> Campaign:
@@ -159,8 +159,10 @@ async def addressed_ids(session: AsyncSession, campaign_id: UUID) -> list[UUID]:
     return list(await session.scalars(query.order_by(CampaignUnit.business_unit_id)))
 
 
-async def frozen_audience(session: AsyncSession, campaign_id: UUID, *, limit: int) -> list[tuple[CampaignUnit, Any]]:
-    """Whom the campaign addressed at its start, with their names, by name."""
+async def frozen_audience(
+    session: AsyncSession, campaign_id: UUID, units: Units, *, limit: int
+) -> list[tuple[CampaignUnit, Any]]:
+    """Whom of `units` the campaign addressed at its start, with their names, by name."""
     query = (
         select(CampaignUnit, KnownBusinessUnit.name)
         .outerjoin(KnownBusinessUnit, KnownBusinessUnit.id == CampaignUnit.business_unit_id)
@@ -168,6 +170,8 @@ async def frozen_audience(session: AsyncSession, campaign_id: UUID, *, limit: in
         .order_by(KnownBusinessUnit.name, CampaignUnit.business_unit_id)
         .limit(limit)
     )
+    if units.visible is not None:
+        query = query.where(CampaignUnit.business_unit_id.in_(units.visible))
     return [(unit, name) for unit, name in await session.execute(query)]
 
 

@@ -16,7 +16,7 @@ from catalog_service.tables import CampaignUnit, CampaignView
 from catalog_service.use_cases import campaign_views
 from catalog_service.use_cases.campaigns import require_own_offerings
 from services.http import Api, Now, Page, Paging, ReadSession, WriteSession, paginate
-from services.identity import KnownBusinessUnit, Principal, Role, UnitScope, may
+from services.identity import KnownBusinessUnit, Principal, Role, may
 from services.identity.unit_tree import with_descendants
 
 router = Api(prefix="/v1/campaigns", tags=["Campaigns"])
@@ -76,13 +76,12 @@ async def see_campaign(
     session: WriteSession,
     now: Now,
     principal: Viewer,
-    units: UnitScope,
 ) -> CampaignView:
     """Once a person, business unit and day: telling it again changes nothing. Integrations tell it of mail.
 
     A demand leader tells what the business unit heard at the desk.
     """
-    return await campaign_views.see(session, campaign_id, body, principal=principal, units=units, now=now)
+    return await campaign_views.see(session, campaign_id, body, principal=principal, now=now)
 
 
 @router.get(

@@ -12,7 +12,7 @@ from catalog_service.routes import Designer, ExternalIdFilter
 from catalog_service.tables import Campaign, CampaignTransition
 from catalog_service.use_cases import campaigns as use_cases
 from services.http import Api, Etag, IfMatch, Now, Page, Paging, ReadSession, RequiredIfMatch, WriteSession, paginate
-from services.identity import Principal, Role, may
+from services.identity import Principal, Role, UnitScope, may
 
 router = Api(prefix="/v1/campaigns", tags=["Campaigns"])
 Marketer = Annotated[Principal, may(Role.SERVICE_OWNER, Role.DEMAND_LEADER, Role.FINANCE, Role.INTEGRATION)]
@@ -190,13 +190,16 @@ async def list_campaign_transitions(
     "/{campaign_id}/audience", response_model=schemas.CampaignAudienceRead, summary="Preview a campaign's audience"
 )
 async def read_audience(
-    campaign_id: UUID, session: ReadSession, now: Now, principal: Marketer
+    campaign_id: UUID, session: ReadSession, now: Now, principal: Marketer, units: UnitScope
 ) -> schemas.CampaignAudienceRead:
-    """Each business unit with the reasons why it fits, and who fits but is left out. Frozen once it has started."""
+    """Each business unit in your sight with why it fits, or why it is left out; the counts are of all.
+
+    Frozen once it has started.
+    """
     campaign = await queries.the_campaign(session, campaign_id)
     if campaign.state in STARTED:
-        rows = await queries.frozen_audience(session, campaign_id, limit=MOST_SHOWN)
-        units = [
+        rows = await queries.frozen_audience(session, campaign_id, units, limit=MOST_SHOWN)
+        addressed = [
             schemas.AddressedUnit.model_validate(
                 {
                     "business_unit_id": row.business_unit_id,
@@ -208,7 +211,9 @@ async def read_audience(
             for row, name in rows
         ]
         count = await queries.addressed_count(session, campaign_id)
-        return schemas.CampaignAudienceRead(frozen=True, addressed=count, left_out={}, units=units, left_out_units=[])
+        return schemas.CampaignAudienceRead(
+            frozen=True, addressed=count, left_out={}, units=addressed, left_out_units=[]
+        )
     selection = await queries.selection_of(session, campaign, now=now)
     return schemas.CampaignAudienceRead(
         frozen=False,
@@ -221,10 +226,10 @@ async def read_audience(
                 reasons=[schemas.CampaignReasonRead.model_validate(reason) for reason in one.reasons],
                 offering_ids=list(one.offering_ids),
             )
-            for one in selection.addressed[:MOST_SHOWN]
+            for one in [one for one in selection.addressed if units.includes(one.unit.id)][:MOST_SHOWN]
         ],
         left_out_units=[
             schemas.LeftOutUnit(business_unit_id=out.unit.id, name=out.unit.name, why=out.why)
-            for out in selection.left_out[:MOST_SHOWN]
+            for out in [out for out in selection.left_out if units.includes(out.unit.id)][:MOST_SHOWN]
         ],
     )

@@ -193,10 +193,10 @@ class CampaignAudienceRead(Read):
     """Before its start: whom it would address now. From its start on: whom it addressed."""
 
     frozen: bool
-    addressed: int
+    addressed: int = Field(description="How many business units, also those that are not yours to see")
     left_out: dict[LeftOutWhy, int] = Field(description="Units that fit and are not addressed; empty once it is frozen")
-    units: list[AddressedUnit] = Field(description="The first 1,000, by name")
-    left_out_units: list[LeftOutUnit] = Field(description="The first 1,000, by name")
+    units: list[AddressedUnit] = Field(description="Those in your sight, the first 1,000, by name")
+    left_out_units: list[LeftOutUnit] = Field(description="Those in your sight, the first 1,000, by name")
 
 
 class BroughtOffering(Read):

@@ -14,7 +14,8 @@ from services import context
 from services.db.upsert import upsert
 from services.errors import Conflict, Fault, Forbidden, Invalid
 from services.events import current_thread, record
-from services.identity import Principal, Role, Units
+from services.identity import KnownBusinessUnit, Principal, Role, Units
+from services.identity.unit_tree import with_descendants
 
 PORTAL, DESK = "portal", "desk"
 CLOCKS_APART = timedelta(minutes=5)
@@ -36,14 +37,17 @@ class NotTheUnitsView(Forbidden): ...
 
 
 async def see(
-    session: AsyncSession, campaign_id: UUID, body: ViewCreate, *, principal: Principal, units: Units, now: datetime
+    session: AsyncSession, campaign_id: UUID, body: ViewCreate, *, principal: Principal, now: datetime
 ) -> CampaignView:
     """The view of that person, unit and day: a new one, which is told, or the one that there is.
 
     Raises BusinessUnitOutOfScope, NotTheUnitsView, CampaignNotStarted, UnitNotAddressed, ChannelNotUsed and
     ViewOutOfTime.
     """
-    units.require(body.business_unit_id)
+    if not principal.has(Role.INTEGRATION):
+        # Of one's own units, also for who may read about all of them: whoever runs a campaign is not its audience.
+        own = await with_descendants(session, KnownBusinessUnit, principal.business_units)
+        Units(own).require(body.business_unit_id)
     person_id, seen_at = _who_and_when(body, principal, now)
     campaign = await queries.the_campaign(session, campaign_id)
     _require_time(campaign, seen_at, now)

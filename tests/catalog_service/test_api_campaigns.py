@@ -148,7 +148,10 @@ async def test_a_campaign_from_its_draft_to_its_results(both: ServiceHarness) ->
     campaign = response.json()
     path = f"/v1/campaigns/{campaign['id']}"
     assert (response.headers["location"], campaign["state"]) == (path, "draft")
-    preview = (await owner.get(f"{path}/audience")).json()
+    preview = (await both.client(["demand_leader"], [UNIVERSITY]).get(f"{path}/audience")).json()
+    assert (await owner.get(f"{path}/audience")).json() == preview
+    elsewhere = (await both.client(["demand_leader"], [PHYSICS]).get(f"{path}/audience")).json()
+    assert elsewhere == preview | {"units": [], "left_out_units": []}
     assert (preview["frozen"], preview["addressed"]) == (False, 1)
     assert preview["left_out"] == {"not_entitled": 0, "subscribed": 1}
     assert [(unit["name"], unit["why"]) for unit in preview["left_out_units"]] == [("Library", "subscribed")]
@@ -164,6 +167,9 @@ async def test_a_campaign_from_its_draft_to_its_results(both: ServiceHarness) ->
     await started(both, owner, campaign)
     frozen = (await owner.get(f"{path}/audience")).json()
     assert (frozen["frozen"], [unit["name"] for unit in frozen["units"]]) == (True, ["Library", "Science"])
+    # Why a business unit fits tells its goals: a leader reads that of their own units alone.
+    of_library = (await both.client(["demand_leader"], [LIBRARY]).get(f"{path}/audience")).json()
+    assert (of_library["addressed"], [unit["name"] for unit in of_library["units"]]) == (2, ["Library"])
     fixed = await owner.patch(path, json={"name": "x"}, headers={"If-Match": "*"})
     assert (fixed.status_code, fixed.json()["type"]) == (409, "urn:itaas:problem:campaign-fixed")
     (told,) = await both.published(EVENT + "started.v1")
@@ -252,9 +258,11 @@ async def test_a_campaign_from_its_draft_to_its_results(both: ServiceHarness) ->
 
 async def _views_that_are_refused(service: ServiceHarness, path: str, science: httpx.AsyncClient) -> None:
     leader, mailer = service.client(["demand_leader"], [SCIENCE]), service.client(["integration"])
+    marketer = service.client(["service_owner", "consumer"], [LIBRARY])
     unit = {"business_unit_id": str(SCIENCE)}
     for client, more, status, problem in (
         (science, {"business_unit_id": str(LIBRARY)}, 403, "business-unit-out-of-scope"),
+        (marketer, {}, 403, "business-unit-out-of-scope"),  # who reads about all units is not of all units
         (science, {"business_unit_id": str(PHYSICS)}, 409, "unit-not-addressed"),
         (science, {"channel": "radio"}, 422, "channel-not-used"),
         (science, {"person_id": "p-1"}, 403, "not-the-units-view"),
