@@ -1,4 +1,4 @@
-"""What campaigns are aimed and measured by: demand's profiles of business units, and its demands.
+"""What campaigns are aimed by: demand's profiles of business units.
 
 Demand publishes goals with baseline, target and due date today. A goal's `current` value, a unit's `capabilities`
 and those of its `processes` are read as soon as they stand in the event; until then no unit uses a capability, and
@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog_service.tables import KnownUnitProfile, RaisedDemand
+from catalog_service.tables import KnownUnitProfile
 from services.events import Consumers, Delivery, EventSeen, project
 
 consumers = Consumers()
@@ -37,12 +36,6 @@ class UnitProfileSeen(EventSeen):
     processes: Any = None
 
 
-class DemandSeen(EventSeen):
-    business_unit_id: UUID
-    offering_id: UUID | None = None
-    state: str
-
-
 @consumers.projection("itaas.demand.business-unit.*", KnownUnitProfile)
 async def know_profile(session: AsyncSession, event: Delivery[UnitProfileSeen], now: datetime) -> None:
     used = set(_references(event.data.capabilities))
@@ -51,16 +44,6 @@ async def know_profile(session: AsyncSession, event: Delivery[UnitProfileSeen], 
             used.update(_references(process.get("capabilities")))
     goals = [goal.model_dump(mode="json") for goal in event.data.goals]
     await project(session, KnownUnitProfile, event, {"goals": goals, "capabilities": sorted(used)})
-
-
-@consumers.projection("itaas.demand.demand.*", RaisedDemand)
-async def know_demand(session: AsyncSession, event: Delivery[DemandSeen], now: datetime) -> None:
-    """A demand is told of first when it is handed in: the earliest event says when, in whatever order they come."""
-    known = await session.get(RaisedDemand, event.subject, populate_existing=True, with_for_update=True)
-    raised_at = event.time if known is None else min(known.raised_at, event.time)
-    if not await project(session, RaisedDemand, event, event.data.model_dump() | {"raised_at": raised_at}):
-        assert known is not None
-        known.raised_at = raised_at
 
 
 def _references(said: Any) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""What the catalogue keeps of demand's facts: subscriptions."""
+"""What the catalogue keeps of demand's facts: subscriptions and demands."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -29,11 +29,16 @@ async def know_subscription(session: AsyncSession, event: Delivery[SubscriptionS
 
 class DemandSeen(EventSeen):
     business_unit_id: UUID
+    offering_id: UUID | None = None
     title: str = ""  # a campaign is measured also by demands that say nothing of themselves
     state: str
 
 
 @consumers.projection("itaas.demand.demand.*", KnownDemand)
 async def know_demand(session: AsyncSession, event: Delivery[DemandSeen], now: datetime) -> None:
-    """For the rationale of revisions; what campaigns keep of demands is their own."""
-    await project(session, KnownDemand, event, event.data.model_dump())
+    """A demand is told of first when it is handed in: the earliest event says when, in whatever order they come."""
+    known = await session.get(KnownDemand, event.subject, populate_existing=True, with_for_update=True)
+    raised_at = event.time if known is None else min(known.raised_at, event.time)
+    if not await project(session, KnownDemand, event, event.data.model_dump() | {"raised_at": raised_at}):
+        assert known is not None
+        known.raised_at = raised_at

@@ -61,19 +61,13 @@ def upgrade() -> None:
         sa.Column("seen_at", UtcInstant(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_known_unit_profile")),
     )
-    op.create_table(
-        "raised_demand",
-        sa.Column("business_unit_id", sa.Uuid(), nullable=False),
-        sa.Column("offering_id", sa.Uuid(), nullable=True),
-        sa.Column("state", sa.String(), nullable=False),
-        sa.Column("raised_at", UtcInstant(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("seen_at", UtcInstant(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_raised_demand")),
-    )
-    with op.batch_alter_table("raised_demand") as batch:
-        batch.create_index("ix_raised_demand_unit", ["business_unit_id", "offering_id"], unique=False)
+    with op.batch_alter_table("known_demand") as batch:
+        batch.add_column(sa.Column("offering_id", sa.Uuid(), nullable=True))
+        batch.add_column(sa.Column("raised_at", UtcInstant(), nullable=True))
+    op.execute("UPDATE known_demand SET raised_at = seen_at")
+    with op.batch_alter_table("known_demand") as batch:
+        batch.alter_column("raised_at", existing_type=UtcInstant(), nullable=False)
+        batch.create_index("ix_known_demand_unit", ["business_unit_id", "offering_id"], unique=False)
 
     op.create_table(
         "campaign_external_id",
@@ -220,10 +214,11 @@ def downgrade() -> None:
         batch.drop_index(batch.f("ix_campaign_external_id_campaign_id"))
 
     op.drop_table("campaign_external_id")
-    with op.batch_alter_table("raised_demand") as batch:
-        batch.drop_index("ix_raised_demand_unit")
+    with op.batch_alter_table("known_demand") as batch:
+        batch.drop_index("ix_known_demand_unit")
+        batch.drop_column("raised_at")
+        batch.drop_column("offering_id")
 
-    op.drop_table("raised_demand")
     op.drop_table("known_unit_profile")
     with op.batch_alter_table("campaign") as batch:
         batch.drop_index(batch.f("ix_campaign_state"))

@@ -12,8 +12,8 @@ from catalog_service.tables import (
     CampaignOffering,
     CampaignUnit,
     CampaignView,
+    KnownDemand,
     KnownSubscription,
-    RaisedDemand,
 )
 
 
@@ -27,12 +27,12 @@ async def outcomes(
     offerings = select(CampaignOffering.offering_id).where(CampaignOffering.campaign_id == campaign.id)
     demands = await session.execute(
         select(
-            RaisedDemand.id,
-            RaisedDemand.business_unit_id,
-            RaisedDemand.offering_id,
-            RaisedDemand.state,
-            RaisedDemand.raised_at,
-        ).where(RaisedDemand.business_unit_id.in_(units), RaisedDemand.offering_id.in_(offerings))
+            KnownDemand.id,
+            KnownDemand.business_unit_id,
+            KnownDemand.offering_id,
+            KnownDemand.state,
+            KnownDemand.raised_at,
+        ).where(KnownDemand.business_unit_id.in_(units), KnownDemand.offering_id.in_(offerings))
     )
     subscriptions = await session.execute(
         select(

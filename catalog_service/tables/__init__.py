@@ -17,7 +17,6 @@ from catalog_service.tables.campaigns import (
     CampaignUnit,
     CampaignView,
     KnownUnitProfile,
-    RaisedDemand,
 )
 from catalog_service.tables.dependencies import DependencyGraph, ServiceDependency
 from catalog_service.tables.known import (
@@ -79,7 +78,6 @@ __all__ = [
     "OfferingMember",
     "OfferingRelation",
     "PlannedUnitCost",
-    "RaisedDemand",
     "Revision",
     "Scorecard",
     "ScorecardLevelChange",

@@ -3,7 +3,7 @@
 campaign ─┬─ campaign_external_id      campaign_unit    whom it addressed, frozen at its start
           ├─ campaign_offering         campaign_view    who was shown it: one row a person, unit and day
           ├─ campaign_role
-          └─ campaign_transition       known_unit_profile, raised_demand (demand's)
+          └─ campaign_transition       known_unit_profile (demand's)
 """
 
 from datetime import date, datetime
@@ -129,15 +129,3 @@ class KnownUnitProfile(Projection, Base):
 
     goals: Mapped[list[dict[str, Any]]] = mapped_column(JsonDocument)
     capabilities: Mapped[list[str]] = mapped_column(JsonDocument)
-
-
-class RaisedDemand(Projection, Base):
-    """Demand's demands, as far as a campaign is measured by them. `raised_at` is the earliest that was told of it."""
-
-    __tablename__ = "raised_demand"
-    __table_args__ = (Index("ix_raised_demand_unit", "business_unit_id", "offering_id"),)
-
-    business_unit_id: Mapped[UUID]
-    offering_id: Mapped[UUID | None]
-    state: Mapped[str]
-    raised_at: Mapped[datetime] = mapped_column(UtcInstant)

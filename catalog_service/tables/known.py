@@ -72,10 +72,16 @@ class KnownImprovement(Projection, Base):
 
 
 class KnownDemand(Projection, Base):
-    """Demand's demands: what a revision may answer, and of whom."""
+    """Demand's demands: what a revision may answer, and what campaigns are measured by.
+
+    `raised_at` is the earliest that was told of it.
+    """
 
     __tablename__ = "known_demand"
+    __table_args__ = (Index("ix_known_demand_unit", "business_unit_id", "offering_id"),)
 
     business_unit_id: Mapped[UUID]
+    offering_id: Mapped[UUID | None]
     title: Mapped[str]
     state: Mapped[str]
+    raised_at: Mapped[datetime] = mapped_column(UtcInstant)
