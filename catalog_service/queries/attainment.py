@@ -93,6 +93,7 @@ async def counting_measurements(
         part = query if last is None else query.where(Measurement.id > last)
         rows = (await session.execute(part)).all()
         for id_, subscription_id, unit_id, commitment, starts_at, ends_at, *said in rows:
+            assert commitment is not None and starts_at is not None and ends_at is not None
             found.append((subscription_id, unit_id, Measured(commitment, Span(starts_at, ends_at), *said)))
             last = id_
         if len(rows) < _ROWS_A_READ:
