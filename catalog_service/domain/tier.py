@@ -61,7 +61,8 @@ def disagreements(attributes: Sequence[Attribute], others: Mapping[str, Iterable
     known: dict[str, tuple[str, Attribute]] = {}
     for name, theirs in others.items():
         for attribute in theirs:
-            known.setdefault(attribute.key, (name, attribute))
+            if attribute.key not in known or known[attribute.key][1].better is None:
+                known[attribute.key] = (name, attribute)
     faults = []
     for index, ours in enumerate(attributes):
         if ours.key not in known:
@@ -70,7 +71,8 @@ def disagreements(attributes: Sequence[Attribute], others: Mapping[str, Iterable
         if ours.unit != other.unit:
             message = f"{ours.key!r} is in {other.unit or 'no unit'} in {name!r}, not in {ours.unit or 'no unit'}"
             faults.append(Fault(f"/tier/attributes/{index}/unit", message))
-        if ours.better is not other.better:
-            message = f"of {ours.key!r} {other.better or 'no direction'} is better in {name!r}"
+        # Where one of the two says nothing of the direction, they do not contradict each other.
+        if ours.better is not None and other.better is not None and ours.better is not other.better:
+            message = f"of {ours.key!r} {other.better} is better in {name!r}"
             faults.append(Fault(f"/tier/attributes/{index}/better", message))
     return tuple(faults)

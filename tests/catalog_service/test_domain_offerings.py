@@ -189,6 +189,11 @@ def test_offerings_of_a_service_mean_the_same_by_a_key() -> None:
     found = tier.disagreements([Attribute("cpu", "2"), Attribute("ram", "4096", "MB", Better.LOWER)], others)
     assert [fault.pointer for fault in found] == ["/tier/attributes/1/unit", "/tier/attributes/1/better"]
     assert found[0].message == "'ram' is in GB in 'Tier 1', not in MB"
+    # A direction that is not said contradicts none; one that any sibling says counts.
+    unsaid = {"Tier 0": [Attribute("ram", "1", "GB")]}
+    assert tier.disagreements([Attribute("ram", "4", "GB", Better.LOWER)], unsaid) == ()
+    assert len(tier.disagreements([Attribute("ram", "4", "GB", Better.LOWER)], unsaid | others)) == 1
+    assert tier.disagreements([Attribute("ram", "4", "GB")], others) == ()
 
 
 # ---- options
