@@ -95,6 +95,8 @@ class OfferingFacts:
     audience: bool
     prices: Sequence[PricePlan]  # the versions that are known, in force and to come
     announced: Sequence[datetime]  # from when on announced prices will count
+    strange_units: Sequence[str] = ()  # of the audience, business units that the catalogue has not heard of
+    charge_keys: Sequence[str] = ()  # that its options name
 
 
 def missing_of_service(service: ServiceFacts) -> tuple[Finding, ...]:
@@ -173,6 +175,13 @@ def warnings(service: ServiceFacts, offering: OfferingFacts, now: datetime) -> t
     if offering.prices and not any(plan.for_all for plan in offering.prices):
         what = "every price plan is for some business units alone"
         found.append(Finding(Check.PRICE_PLAN, "/price_plan", what, "the others would get no quote"))
+    if offering.strange_units:
+        what = f"the audience names business units that are not known: {', '.join(offering.strange_units[:5])}"
+        found.append(Finding(Check.AUDIENCE, "/audience/business_unit_ids", what, "demand has not told of them yet"))
+    charges = {charge.get("key") for plan in offering.prices for charge in plan.charges}
+    if offering.prices and (unpriced := sorted(set(offering.charge_keys) - charges)):
+        what = f"options name charges that no price plan has: {', '.join(unpriced[:5])}"
+        found.append(Finding(Check.PRICE_PLAN, "/options", what, "pricing POST /v1/price-plans adds them"))
     current = max(
         (plan for plan in offering.prices if plan.for_all and plan.effective_from <= now),
         key=lambda plan: plan.effective_from,

@@ -13,6 +13,7 @@ from catalog_service.domain import readiness as domain
 from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.readiness import Finding, OfferingFacts, PricePlan, ServiceFacts, UnitCost
 from catalog_service.tables import KnownPrice, KnownPriceChange, Offering, Service, ServiceUnitCost
+from services.db.chassis_tables import KnownBusinessUnit
 
 DRAFTS_LOOKED_AT = 200
 
@@ -92,11 +93,20 @@ async def _facts(session: AsyncSession, offerings: Sequence[Offering], now: date
     ids = [offering.id for offering in offerings]
     plans = await queries.price_plans(session, ids)
     to_come = await queries.prices_to_come(session, ids, now)
-    return [_of(offering, plans, to_come) for offering in offerings]
+    named = {UUID(unit) for offering in offerings for unit in _units(offering)}
+    known = set(await session.scalars(select(KnownBusinessUnit.id).where(KnownBusinessUnit.id.in_(named))))
+    return [_of(offering, plans, to_come, {str(unit) for unit in named - known}) for offering in offerings]
+
+
+def _units(offering: Offering) -> list[str]:
+    return [] if offering.audience is None else offering.audience.business_unit_ids
 
 
 def _of(
-    offering: Offering, plans: dict[UUID, list[KnownPrice]], to_come: dict[UUID, list[KnownPriceChange]]
+    offering: Offering,
+    plans: dict[UUID, list[KnownPrice]],
+    to_come: dict[UUID, list[KnownPriceChange]],
+    strange: set[str],
 ) -> OfferingFacts:
     return OfferingFacts(
         id=offering.id,
@@ -111,4 +121,6 @@ def _of(
             for plan in plans.get(offering.id, [])
         ],
         announced=[change.effective_from for change in to_come.get(offering.id, [])],
+        strange_units=[unit for unit in _units(offering) if unit in strange],
+        charge_keys=[option["charge_key"] for option in offering.options if option.get("charge_key")],
     )

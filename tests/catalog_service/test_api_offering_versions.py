@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from catalog_service.domain.offering import OfferingState
 from catalog_service.tables import Offering
 from services import context
 from services.clock import utc_now
@@ -388,3 +389,30 @@ async def test_answers_that_are_too_much_are_refused_at_once(owner: httpx.AsyncC
     assert [fault["pointer"] for fault in some["errors"]] == ["/form/a/0"]
     assert problem(await owner.post(path, json={"form": {"a": ["word " * 10] * 1_000}})) == (413, "form-too-heavy")
     assert time.perf_counter() - began < 5
+
+
+async def test_two_at_once_close_no_cycle_and_open_one_version(anywhere: ServiceHarness) -> None:
+    owner = anywhere.client(["service_owner"])
+    service = await created(owner, "/v1/services", {"name": "S", "unit_of_measure": "server"})
+    for _ in range(3):
+        one, other = [
+            await created(owner, "/v1/offerings", {"service_id": service["id"], "name": name}) for name in ("A", "B")
+        ]
+
+        async def require(own: dict[str, Any], needed: dict[str, Any]) -> httpx.Response:
+            relations = [{"kind": "requires", "other_id": needed["id"]}]
+            return await owner.patch(
+                f"/v1/offerings/{own['id']}", json={"relations": relations}, headers={"If-Match": "*"}
+            )
+
+        answers = await asyncio.gather(require(one, other), require(other, one))
+        assert sorted(answer.status_code for answer in answers) == [200, 409], [answer.text for answer in answers]
+        (refused,) = (answer for answer in answers if answer.status_code == 409)
+        assert problem(refused) == (409, "relation-cycle")
+    async with anywhere.runtime.database.transaction() as session:
+        with context.entered(context.WorkContext("test", "test", "test")):
+            offering = await session.get_one(Offering, UUID(one["id"]))
+            offering.state = OfferingState.PUBLISHED
+            await session.flush()
+    drafted = await asyncio.gather(*(owner.post(f"/v1/offerings/{one['id']}/next") for _ in range(4)))
+    assert sorted(answer.status_code for answer in drafted) == [201, 409, 409, 409]

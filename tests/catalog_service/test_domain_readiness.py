@@ -110,6 +110,8 @@ def test_all_gaps_are_listed_at_once() -> None:
         ),
         ({"prices": [plan("270"), plan("100", starts=LATER)]}, []),
         ({"prices": [plan("100", currency="EUR")]}, []),
+        ({"strange_units": ["u1"]}, ["business units that are not known: u1"]),
+        ({"charge_keys": ["disk"]}, ["options name charges that no price plan has: disk"]),
     ],
 )
 def test_what_is_only_warned_of(change: dict[str, Any], words: list[str]) -> None:

@@ -1,11 +1,14 @@
 """Request forms: what is a valid, bounded JSON Schema 2020-12, and what is refused with its pointer."""
 
+import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from catalog_service import request_form
 from catalog_service.request_form import RequestFormInvalid
+from services.forms import MAX_FAULTS, FormTooHeavy, misfits
 
 GOOD: dict[str, Any] = {
     "$schema": request_form.DIALECT,
@@ -132,3 +135,68 @@ def test_depth_size_and_not_a_number_are_bounded() -> None:
 
 def test_numbers_beyond_64_bits_do_no_harm() -> None:
     request_form.check({"type": "object", "properties": {"a": {"maximum": 10**60, "multipleOf": 0.01}}})
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"properties": {"a": {"multipleOf": 1e-300}}}, "must be from 1e-15"),
+        ({"properties": {"a": {"multipleOf": 1e300}}}, "must be from 1e-15"),
+        ({"properties": {f"p{n}": {"pattern": rf"(a{{40}}){{40}}{n}"} for n in range(1_500)}}, "patterns, more than"),
+        ({"patternProperties": {f"(a|b)*{n}c": True for n in range(1_500)}}, "patterns, more than"),
+        ({"properties": {"a": {"pattern": "a" * 501}}}, "longer than 500"),
+        (
+            {
+                "properties": {"a": {"items": {"anyOf": [{"$ref": "#/$defs/one"}] * 500}}},
+                "$defs": {"one": {"enum": [f"choice {n}" for n in range(2_500)]}},
+            },
+            "expands to 1251503",
+        ),
+    ],
+)
+def test_forms_that_are_built_to_explode_are_refused_at_once(form: dict[str, Any], said: str) -> None:
+    began = time.perf_counter()
+    found = faults({"type": "object"} | form)
+    assert any(said in message for message in found.values()), found
+    assert time.perf_counter() - began < 2
+
+
+EXPLODING: dict[str, tuple[dict[str, Any], Any]] = {
+    "many faults": ({"items": {"allOf": [{"$ref": "#/$defs/x"}] * 2_000}}, ["word " * 10] * 1_000),
+    "many words": ({"allOf": [{"$ref": "#/$defs/x"}] * 2_000}, "word " * 12_000),
+    "many items": ({"allOf": [{"uniqueItems": True}] * 1_500}, [{"k": n, "z": {"y": n}} for n in range(4_000)]),
+    "many searches": (
+        {"allOf": [{"contains": {"const": -n}, "minContains": 0} for n in range(800)]},
+        list(range(4_000)),
+    ),
+    "many names": (
+        {"propertyNames": {"allOf": [{"$ref": "#/$defs/x"}] * 2_000}},
+        {f"{'a' * 50}{n}": 1 for n in range(1_000)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXPLODING)
+@pytest.mark.parametrize("part", [1, 5, 50])
+def test_answers_are_judged_in_bounded_time(name: str, part: int) -> None:
+    """Whole they are refused unread, in parts they are judged; neither takes long, nor much memory."""
+    field, value = EXPLODING[name]
+    form = {"type": "object", "properties": {"a": field}, "$defs": {"x": {"pattern": r"^(\w+\s)*z"}}}
+    request_form.check(form)
+    some = value[: max(1, len(value) // part)] if isinstance(value, list | str) else dict(list(value.items())[::part])
+    began = time.perf_counter()
+    with suppress(FormTooHeavy):
+        assert len(misfits(form, {"a": some})) <= MAX_FAULTS
+    assert time.perf_counter() - began < 5
+
+
+def test_answers_name_each_fault_by_its_field() -> None:
+    form = {
+        "type": "object",
+        "required": ["a"],
+        "properties": {"b~/": {"type": "integer"}},
+        "additionalProperties": False,
+    }
+    assert {fault.pointer for fault in misfits(form, {"b~/": "x", "c": 1})} == {"/form/a", "/form/b~0~1", "/form/c"}
+    assert misfits(form, {"a": 1}) != []
+    assert misfits(GOOD, {"cost_centre": "CC-0042"}) == []
