@@ -111,13 +111,16 @@ async def _capability_lines(session: AsyncSession, ids: Sequence[UUID]) -> tuple
     if not ids:
         return ()
     rows = await session.scalars(select(Capability).where(Capability.id.in_(ids)).order_by(Capability.id))
-    return tuple(
+    lines = [
         CapabilityLine(
             row.name,
             frozenset({str(row.id), row.name.casefold(), *(external.id.casefold() for external in row.external_ids)}),
         )
         for row in rows
-    )
+    ]
+    # One that was deleted since fits nobody. If it were no line at all, `match: all` would ask for less than was said.
+    gone = len(set(ids)) - len(lines)
+    return (*lines, *[CapabilityLine("a capability that is gone", frozenset())] * gone)
 
 
 async def unknown_capabilities(session: AsyncSession, ids: Sequence[UUID]) -> set[UUID]:

@@ -328,6 +328,14 @@ async def test_what_is_wrong_with_a_campaign_is_named(catalog: ServiceHarness, o
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:itaas:problem:campaign-not-ready")
     assert refused.json()["errors"] == [{"pointer": "/audience", "message": "no business unit fits it"}]
     assert (await owner.get(f"/v1/campaigns/{nobody['id']}")).json()["state"] == "draft"
+    # Whom a line fitted that is gone, nobody fits: the others do not get more for it.
+    capability = await _capability(catalog)
+    audience = {"business_unit_ids": [str(UNIVERSITY)], "capability_ids": [capability]}
+    path = (await owner.post("/v1/campaigns", json=body(offering["id"], audience=audience))).headers["location"]
+    assert [unit["name"] for unit in (await owner.get(f"{path}/audience")).json()["units"]] == ["Science"]
+    gone = await owner.delete(f"/v1/capabilities/{capability}", headers={"If-Match": "*"})
+    assert gone.status_code == 204, gone.text
+    assert (await owner.get(f"{path}/audience")).json()["addressed"] == 0
     assert (await owner.get(f"/v1/campaigns/{uuid4()}/results")).status_code == 404
 
 
