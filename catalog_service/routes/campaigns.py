@@ -212,14 +212,14 @@ async def read_audience(
         ]
         count = await queries.addressed_count(session, campaign_id)
         return schemas.CampaignAudienceRead(
-            frozen=True, addressed=count, left_out={}, units=addressed, left_out_units=[]
+            frozen=True, addressed=count, left_out={}, business_units=addressed, left_out_business_units=[]
         )
     selection = await queries.selection_of(session, campaign, now=now)
     return schemas.CampaignAudienceRead(
         frozen=False,
         addressed=len(selection.addressed),
         left_out=selection.left_out_by_reason(),
-        units=[
+        business_units=[
             schemas.AddressedUnit(
                 business_unit_id=one.unit.id,
                 name=one.unit.name,
@@ -228,7 +228,7 @@ async def read_audience(
             )
             for one in [one for one in selection.addressed if units.includes(one.unit.id)][:MOST_SHOWN]
         ],
-        left_out_units=[
+        left_out_business_units=[
             schemas.LeftOutUnit(business_unit_id=out.unit.id, name=out.unit.name, why=out.why)
             for out in [out for out in selection.left_out if units.includes(out.unit.id)][:MOST_SHOWN]
         ],

@@ -195,8 +195,8 @@ class CampaignAudienceRead(Read):
     frozen: bool
     addressed: int = Field(description="How many business units, also those that are not yours to see")
     left_out: dict[LeftOutWhy, int] = Field(description="Units that fit and are not addressed; empty once it is frozen")
-    units: list[AddressedUnit] = Field(description="Those in your sight, the first 1,000, by name")
-    left_out_units: list[LeftOutUnit] = Field(description="Those in your sight, the first 1,000, by name")
+    business_units: list[AddressedUnit] = Field(description="Those in your sight, the first 1,000, by name")
+    left_out_business_units: list[LeftOutUnit] = Field(description="Those in your sight, the first 1,000, by name")
 
 
 class BroughtOffering(Read):

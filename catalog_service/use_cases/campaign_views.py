@@ -24,7 +24,7 @@ CLOCKS_APART = timedelta(minutes=5)
 class CampaignNotStarted(Conflict): ...
 
 
-class UnitNotAddressed(Conflict): ...
+class BusinessUnitNotAddressed(Conflict): ...
 
 
 class ViewOutOfTime(Conflict): ...
@@ -41,7 +41,7 @@ async def see(
 ) -> CampaignView:
     """The view of that person, unit and day: a new one, which is told, or the one that there is.
 
-    Raises BusinessUnitOutOfScope, NotTheUnitsView, CampaignNotStarted, UnitNotAddressed, ChannelNotUsed and
+    Raises BusinessUnitOutOfScope, NotTheUnitsView, CampaignNotStarted, BusinessUnitNotAddressed, ChannelNotUsed and
     ViewOutOfTime.
     """
     if not principal.has(Role.INTEGRATION):
@@ -57,7 +57,7 @@ async def see(
             faults=[Fault("/channel", f"must be one of {', '.join(campaign.channels)}")],
         )
     if await session.get(CampaignUnit, (campaign_id, body.business_unit_id)) is None:
-        raise UnitNotAddressed(
+        raise BusinessUnitNotAddressed(
             f"the campaign did not address business unit {body.business_unit_id}",
             faults=[Fault("/business_unit_id", "is not among those that it addressed when it started")],
         )

@@ -151,11 +151,11 @@ async def test_a_campaign_from_its_draft_to_its_results(both: ServiceHarness) ->
     preview = (await both.client(["demand_leader"], [UNIVERSITY]).get(f"{path}/audience")).json()
     assert (await owner.get(f"{path}/audience")).json() == preview
     elsewhere = (await both.client(["demand_leader"], [PHYSICS]).get(f"{path}/audience")).json()
-    assert elsewhere == preview | {"units": [], "left_out_units": []}
+    assert elsewhere == preview | {"business_units": [], "left_out_business_units": []}
     assert (preview["frozen"], preview["addressed"]) == (False, 1)
     assert preview["left_out"] == {"not_entitled": 0, "subscribed": 1}
-    assert [(unit["name"], unit["why"]) for unit in preview["left_out_units"]] == [("Library", "subscribed")]
-    reasons = [reason["text"] for reason in preview["units"][0]["reasons"]]
+    assert [(unit["name"], unit["why"]) for unit in preview["left_out_business_units"]] == [("Library", "subscribed")]
+    reasons = [reason["text"] for reason in preview["business_units"][0]["reasons"]]
     assert reasons == [
         "uses the capability Enrol students",
         "goal 'Faster first results' (days to first analysis from 12 to 3, due 2100-03-31) is unmet",
@@ -166,10 +166,10 @@ async def test_a_campaign_from_its_draft_to_its_results(both: ServiceHarness) ->
     assert (await science.get("/v1/campaigns/mine")).json()["items"] == []
     await started(both, owner, campaign)
     frozen = (await owner.get(f"{path}/audience")).json()
-    assert (frozen["frozen"], [unit["name"] for unit in frozen["units"]]) == (True, ["Library", "Science"])
+    assert (frozen["frozen"], [unit["name"] for unit in frozen["business_units"]]) == (True, ["Library", "Science"])
     # Why a business unit fits tells its goals: a leader reads that of their own units alone.
     of_library = (await both.client(["demand_leader"], [LIBRARY]).get(f"{path}/audience")).json()
-    assert (of_library["addressed"], [unit["name"] for unit in of_library["units"]]) == (2, ["Library"])
+    assert (of_library["addressed"], [unit["name"] for unit in of_library["business_units"]]) == (2, ["Library"])
     fixed = await owner.patch(path, json={"name": "x"}, headers={"If-Match": "*"})
     assert (fixed.status_code, fixed.json()["type"]) == (409, "urn:itaas:problem:campaign-fixed")
     (told,) = await both.published(EVENT + "started.v1")
@@ -263,7 +263,7 @@ async def _views_that_are_refused(service: ServiceHarness, path: str, science: h
     for client, more, status, problem in (
         (science, {"business_unit_id": str(LIBRARY)}, 403, "business-unit-out-of-scope"),
         (marketer, {}, 403, "business-unit-out-of-scope"),  # who reads about all units is not of all units
-        (science, {"business_unit_id": str(PHYSICS)}, 409, "unit-not-addressed"),
+        (science, {"business_unit_id": str(PHYSICS)}, 409, "business-unit-not-addressed"),
         (science, {"channel": "radio"}, 422, "channel-not-used"),
         (science, {"person_id": "p-1"}, 403, "not-the-units-view"),
         (leader, {}, 403, "not-the-units-view"),
@@ -332,7 +332,7 @@ async def test_what_is_wrong_with_a_campaign_is_named(catalog: ServiceHarness, o
     capability = await _capability(catalog)
     audience = {"business_unit_ids": [str(UNIVERSITY)], "capability_ids": [capability]}
     path = (await owner.post("/v1/campaigns", json=body(offering["id"], audience=audience))).headers["location"]
-    assert [unit["name"] for unit in (await owner.get(f"{path}/audience")).json()["units"]] == ["Science"]
+    assert [unit["name"] for unit in (await owner.get(f"{path}/audience")).json()["business_units"]] == ["Science"]
     gone = await owner.delete(f"/v1/capabilities/{capability}", headers={"If-Match": "*"})
     assert gone.status_code == 204, gone.text
     assert (await owner.get(f"{path}/audience")).json()["addressed"] == 0
