@@ -3,7 +3,7 @@
 from catalog_service.documents.faults import KEPT_FAULTS, FaultList
 from catalog_service.documents.json_marks import json_marks
 from catalog_service.documents.marks import Mark, NotReadable
-from catalog_service.documents.tree import Entry, line_of, read_catalogue, read_entities
+from catalog_service.documents.tree import Entry, Path, line_of, read_catalogue, read_entities
 from catalog_service.documents.write import JsonWriter, Writer, YamlWriter, written
 from catalog_service.documents.yaml_marks import yaml_marks
 
@@ -14,6 +14,7 @@ __all__ = [
     "JsonWriter",
     "Mark",
     "NotReadable",
+    "Path",
     "Writer",
     "YamlWriter",
     "json_marks",

@@ -11,6 +11,7 @@ from typing import Any
 from catalog_service.documents.faults import FaultList
 from catalog_service.documents.marks import DOCUMENT, LIST, LIST_END, MAP, MAP_END, SCALAR, Mark, NotReadable
 
+Path = Sequence[str | int]
 MOST_PARTS = 40_000  # of an entry, as of a request's body
 MOST_CHARACTERS = 2 << 20
 
@@ -28,7 +29,7 @@ class Entry:
     origin: str = ""  # where it is converted from, if it is not an entry of a catalogue itself
 
 
-def line_of(entry: Entry, path: Sequence[str | int]) -> int:
+def line_of(entry: Entry, path: Path) -> int:
     """The line of the part at `path`; of what is missing, that of what it is missing from."""
     if entry.origin:
         return entry.lines[0]

@@ -8,9 +8,12 @@ bundle        a graph without cycles: a bundle may hold bundles
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from catalog_service.domain.validity import Window
 from services.errors import Conflict, Fault, Invalid
 
 
@@ -67,6 +70,25 @@ def path_back(start: UUID, targets: Iterable[UUID], edges: Edges) -> list[UUID] 
     return None
 
 
+def paths(start: UUID, edges: Edges, ends: AbstractSet[UUID]) -> list[list[UUID]]:
+    """The shortest way from `start` to each of `ends` that can be reached, both included; linear in the edges."""
+    came_from = {start: start}
+    waiting = deque([start])
+    found = []
+    while waiting:
+        here = waiting.popleft()
+        if here in ends:
+            path = [here]
+            while path[-1] != start:
+                path.append(came_from[path[-1]])
+            found.append(path[::-1])
+        for further in edges.get(here, ()):
+            if further not in came_from:
+                came_from[further] = here
+                waiting.append(further)
+    return found
+
+
 def check_lines(own: UUID | None, lines: Sequence[tuple[RelationKind, UUID]]) -> None:
     """Raises RelationInvalid: an offering related to itself, or the same said twice."""
     faults = []
@@ -103,3 +125,22 @@ def check_members(own: UUID | None, members: Sequence[UUID]) -> None:
             faults.append(Fault(f"/bundle/{index}/offering_id", "is in the bundle already"))
     if faults:
         raise BundleInvalid("a bundle holds other offerings, each once", faults=faults)
+
+
+def bundle_gaps(
+    members: Sequence[UUID], current: Mapping[UUID, Window], names: Mapping[UUID, str], ends: datetime | None
+) -> list[Fault]:
+    """What keeps a bundle until `ends` from being on offer: members of which no version is published, or that end
+    before it. `current` has of each member the window of its series' published version."""
+    faults = []
+    for index, member_id in enumerate(members):
+        at = f"/bundle/{index}/offering_id"
+        if (member := current.get(member_id)) is None:
+            faults.append(Fault(at, f"no version of {names[member_id]!r} is published"))
+        elif member.ends is not None and ends_before(member.ends, ends):
+            faults.append(Fault(at, f"{member.name!r} ends at {member.ends:%FT%TZ}, before the bundle does"))
+    return faults
+
+
+def ends_before(end: datetime, other: datetime | None) -> bool:
+    return other is None or end < other

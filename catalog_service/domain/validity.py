@@ -5,7 +5,7 @@ end. So versions may follow each other without anybody typing an end, while two 
 each other are refused.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -70,3 +70,27 @@ def require_room(window: Window, others: Iterable[Window]) -> None:
                 f"version {other.number} {other.name!r} is valid from {other.begins:%FT%TZ} {end}",
                 faults=[Fault("/valid_from", f"meets the window of version {other.number}")],
             )
+
+
+def meetings(windows: Sequence[Window]) -> list[tuple[int, int]]:
+    """Which of `windows` meet, by their places in it: of each that meets one beginning before it, one such pair.
+
+    Windows in the order of their beginnings need to be held against three before them alone: the closed one that
+    ends last, the open one of the highest number, and the last one.
+    """
+    found = []
+    closed: int | None = None
+    open_: int | None = None
+    last: int | None = None
+    for place in sorted(range(len(windows)), key=lambda each: (windows[each].begins, windows[each].number)):
+        window = windows[place]
+        for other in (closed, open_, last):
+            if other is not None and overlap(windows[other], window):
+                found.append((other, place))
+                break
+        last = place
+        if window.ends is None:
+            open_ = place if open_ is None or windows[open_].number < window.number else open_
+        elif closed is None or (windows[closed].ends or window.ends) < window.ends:
+            closed = place
+    return found

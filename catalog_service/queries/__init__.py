@@ -61,7 +61,9 @@ from catalog_service.queries.offering_graph import (
     relation_edges,
     required_and_excluded,
     series,
+    series_of,
     siblings_on_offer,
+    versions_in,
 )
 from catalog_service.queries.offerings import published_offerings, the_offering, versions
 from catalog_service.queries.prices import planned_unit_cost, price_plans, prices_of, prices_to_come, unit_path
@@ -162,6 +164,7 @@ __all__ = [
     "sees_drafts",
     "selection_of",
     "series",
+    "series_of",
     "services",
     "services_after",
     "siblings_on_offer",
@@ -181,5 +184,6 @@ __all__ = [
     "unit_path",
     "unknown_capabilities",
     "versions",
+    "versions_in",
     "who_needs",
 ]

@@ -1,6 +1,6 @@
 """Named reads of how offerings hang together: relations, bundles, versions of a series."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -139,6 +139,33 @@ async def series(session: AsyncSession, series_id: UUID) -> list[Offering]:
     """All versions, the oldest first."""
     query = select(Offering).where(Offering.series_id == series_id).order_by(Offering.number)
     return list((await session.scalars(query)).unique())
+
+
+async def series_of(session: AsyncSession, offering_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """For each offering its series."""
+    found: dict[UUID, UUID] = {}
+    for part in _parts(sorted(set(offering_ids))):
+        rows = await session.execute(select(Offering.id, Offering.series_id).where(Offering.id.in_(part)))
+        found |= {offering_id: series_id for offering_id, series_id in rows}
+    return found
+
+
+async def versions_in(session: AsyncSession, series_ids: Iterable[UUID]) -> AsyncIterator[Any]:
+    """All versions of many series: only what tells them apart, and when they are valid."""
+    columns = (
+        Offering.id,
+        Offering.series_id,
+        Offering.service_id,
+        Offering.number,
+        Offering.name,
+        Offering.state,
+        Offering.valid_from,
+        Offering.valid_until,
+        Offering.published_at,
+    )
+    for part in _parts(sorted(set(series_ids))):
+        for row in await session.execute(select(*columns).where(Offering.series_id.in_(part))):
+            yield row
 
 
 async def current_versions(session: AsyncSession, offering_ids: Sequence[UUID]) -> dict[UUID, Offering]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog_service.documents import Entry, line_of
+from catalog_service.documents import Entry, Path, line_of
 from catalog_service.domain import interchange
 from catalog_service.domain.interchange import KEY_SYSTEM
 from catalog_service.domain.offering import OfferingState
@@ -25,17 +25,21 @@ from catalog_service.queries.whole import dependencies_of
 from catalog_service.schemas.interchange import ALL, PAST, Section, in_order
 from catalog_service.tables import Offering, Revision
 from catalog_service.use_cases import import_campaigns, readiness
+from catalog_service.use_cases.import_forms import NOTHING, form_of
 from catalog_service.use_cases.import_graphs import TREES, Graphs
 from catalog_service.use_cases.import_names import TABLES, Names
 from catalog_service.use_cases.import_reading import Reading, Spool, entry_of
 from catalog_service.use_cases.import_rules import Actor, changeable, faults_of, refuse_states, require_ownership
+from catalog_service.use_cases.import_versions import OF_VERSIONS, Versions
 from services.clock import utc_now
 from services.errors import Refusal
+from services.ids import uuid7
 
 KEPT_CHANGES = 1_000
 KEPT_DIFFERENCES = 100  # of one thing
 _PRICING = frozenset({Check.PRICE_PLAN, Check.UNIT_COST})
 _LISTS = ("dependencies", "relations", "bundle")  # of which faults name an item, by its place in the file
+_OF_LIVES = frozenset({"number", "state"})
 _ASKED = (("an owner", "owner_id"), ("a support contact", "support_contact"))
 LIVE = frozenset({ServiceState.PUBLISHED, ServiceState.PENDING_RETIREMENT, ServiceState.RETIRED})
 
@@ -64,7 +68,7 @@ class _Life:
 
     line: int
     pointer: str
-    state: ServiceState
+    state: ServiceState | None  # None: its form is wrong
     owner_id: str | None  # before the import
     lacks: tuple[str, ...]  # of what the readiness gate asks of a service
     revisions: dict[int, RevisionState] = field(default_factory=dict)
@@ -84,6 +88,11 @@ class Checks:
         # What pricing does not know yet of drafts that are to be published; of new things it cannot know anything.
         self._gaps: dict[UUID, list[Finding]] = {}
         self._now = utc_now()
+        self._versions = Versions(now=self._now)
+        # Of the entry at hand the fields whose form is wrong; nothing else is said about them.
+        self._spoilt = NOTHING
+        # Services of which nobody can tell what their revisions would be.
+        self._dim: set[UUID] = set()
         self._revisions: dict[UUID, dict[int, RevisionState]] = {}
 
     async def run(self, session: AsyncSession) -> AsyncIterator[int]:
@@ -99,8 +108,15 @@ class Checks:
                 session.expunge_all()
                 done += len(entries)
                 yield done
+        offerings = [place.id for place in self._reading.places["offerings"].values() if place.id is not None]
+        if offerings:
+            await self._versions.load(session, offerings, self._graphs.bundles)
+        await asyncio.to_thread(self._check_together)
+
+    def _check_together(self) -> None:
         self._check_lives()
         self._graphs.check(self._reading.places, self._reading.faults)
+        self._versions.check(self._graphs.bundles, self._reading.faults)
 
     async def _rows(self, session: AsyncSession, section: Section, entries: Sequence[Entry]) -> dict[Any, Any]:
         """What the catalogue has of `entries` already, by their id; revisions by service and number."""
@@ -144,18 +160,20 @@ class Checks:
             self._put_ids(section, entry, value)
             if section.parent is not None:
                 value[section.parent] = str(self._service_of(entry))
-            try:
-                body = section.body.model_validate(value)
-            except ValidationError as error:
-                for fault in error.errors(include_url=False):
-                    message = str(fault["msg"]).removeprefix("Value error, ")
-                    self._note(entry, [part for part in fault["loc"] if part != "[key]"], message)
+            form = form_of(section, value)
+            for path, message in form.faults:
+                self._note(entry, path, message)
+            if section.name == "revisions" and (form.body is None or form.spoilt & _OF_LIVES):
+                self._dim.add(self._service_of(entry))
+            if form.body is None:
                 continue
             if section.name == "revisions":
-                row = rows.get((self._service_of(entry), body.number))  # type: ignore[attr-defined]
+                row = rows.get((self._service_of(entry), form.body.number))  # type: ignore[attr-defined]
             else:
                 row = rows.get(place.id)
-            self._compare(section, entry, body, row)
+            self._spoilt = form.spoilt
+            self._compare(section, entry, form.body, row)
+            self._spoilt = NOTHING
 
     def _put_ids(self, section: Section, entry: Entry, value: dict[str, Any]) -> None:
         for path, target in section.references.items():
@@ -178,7 +196,7 @@ class Checks:
         as_listed = {name: new[name] for name in _LISTS if name in new}
         in_order(new)
         named = [{"system": KEY_SYSTEM, "id": body.key}] if getattr(body, "key", None) else []  # type: ignore[attr-defined]
-        given = body.model_fields_set & set(section.fields)
+        given = (body.model_fields_set & set(section.fields)) - self._spoilt
         if new.get("unit_of_measure", "") is None:
             given.discard("unit_of_measure")  # the service's own
         old = None if row is None else section.shown(row)
@@ -243,7 +261,7 @@ class Checks:
             self._lives[thing_id] = _Life(
                 line_of(entry, ["state"]),
                 entry.pointer,
-                ServiceState(new["state"]),
+                None if "state" in self._spoilt else ServiceState(new["state"]),
                 owner_id,
                 tuple(what for what, name in _ASKED if new[name] is None),
                 self._revisions.pop(thing_id, {}),
@@ -255,14 +273,28 @@ class Checks:
         elif section.name in TREES:
             thing_id = self._reading.places[section.name][entry.number].id
             assert thing_id is not None
-            self._graphs.put_node(section.name, thing_id, new)
+            # What has no name, or nowhere to be, is no namesake of another one.
+            own = {"name": str(thing_id)} if self._spoilt & {"name", "parent_id"} else {}
+            self._graphs.put_node(section.name, thing_id, new | own)
         elif section.name == "campaigns":
             told = import_campaigns.faults_of(new, self._offered)
         elif section.name == "offerings":
             thing_id = self._reading.places["offerings"][entry.number].id
             assert thing_id is not None
-            told = self._graphs.put_offering(thing_id, new)
-            self._offered[thing_id] = OfferingState(new["state"])
+            is_changed = row is None or bool(changed)
+            told = self._graphs.put_offering(thing_id, new, changed=is_changed)
+            if "state" not in self._spoilt:
+                self._offered[thing_id] = OfferingState(new["state"])
+            assert service_id is not None
+            self._versions.put(
+                entry,
+                thing_id,
+                service_id,
+                new,
+                body.published_at if row is None else row.published_at,  # type: ignore[attr-defined]
+                changed=is_changed,
+                understood=not self._spoilt & OF_VERSIONS,
+            )
             if row is not None and steps and row.state is OfferingState.DRAFT:
                 for gap in self._gaps.pop(row.id, ()):
                     self._note(entry, ["state"], f"to be {new['state']} it needs {gap.what}: {gap.how}")
@@ -274,7 +306,9 @@ class Checks:
 
     def _check_lives(self) -> None:
         """Together the revisions of a service must make sense, and agree with its state."""
-        for life in self._lives.values():
+        for service_id, life in self._lives.items():
+            if life.state is None or service_id in self._dim:
+                continue
             active = [number for number, state in life.revisions.items() if state is RevisionState.ACTIVE]
             drafts = [number for number, state in life.revisions.items() if state is RevisionState.DRAFT]
             open_ = [number for number in drafts if number > max(active, default=0)]
@@ -288,7 +322,9 @@ class Checks:
                 message = f"{life.state} with an active revision: it would be published"
                 self._reading.faults.add(life.line, f"{life.pointer}/state", message)
 
-    def _note(self, entry: Entry, path: Sequence[str | int], message: str) -> None:
+    def _note(self, entry: Entry, path: Path, message: str) -> None:
+        if path and path[0] in self._spoilt:
+            return
         if entry.origin:  # its parts are not those of the file
             self._reading.faults.add(
                 entry.lines[0], entry.pointer, f"{'/'.join(map(str, path))}: {message}".lstrip(": ")
@@ -322,7 +358,7 @@ def places_of(value: Any, path: Sequence[str]) -> Iterator[tuple[Any, Any, list[
             yield holder, last, [key, *where]
 
 
-def replace(value: Any, where: Sequence[str | int], new: Any) -> None:
+def replace(value: Any, where: Path, new: Any) -> None:
     """Put `new` at `where`, in copies of what leads there: the entry itself keeps what the file says."""
     for part in where[:-1]:
         value[part] = list(value[part]) if isinstance(value[part], list) else dict(value[part])
@@ -330,9 +366,9 @@ def replace(value: Any, where: Sequence[str | int], new: Any) -> None:
     value[where[-1]] = new
 
 
-def _replace_unknown(value: Any, where: Sequence[str | int]) -> None:
-    """One fault is enough for a reference: its place is taken by an id, whose form is right."""
-    replace(value, where, str(UUID(int=0)))
+def _replace_unknown(value: Any, where: Path) -> None:
+    """One fault is enough for a reference: its place is taken by an id of nothing, whose form is right."""
+    replace(value, where, str(uuid7()))
 
 
 def _path(pointer: str) -> list[str | int]:

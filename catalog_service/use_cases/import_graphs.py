@@ -3,6 +3,7 @@
 Each is read whole, as pairs of ids; what the file says replaces what was there, and then circles are looked for.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from catalog_service import queries
 from catalog_service.documents import FaultList
 from catalog_service.domain import interchange, relation
 from catalog_service.domain.fulfilment import find_cycle
-from catalog_service.domain.relation import DIRECTED
+from catalog_service.domain.relation import DIRECTED, RelationKind
 from catalog_service.queries.whole import all_dependencies, whole_tree
 from catalog_service.use_cases.import_names import TABLES
 from catalog_service.use_cases.import_reading import Place
@@ -31,13 +32,17 @@ class Graphs:
         self._trees: dict[str, dict[UUID, tuple[UUID | None, str]]] = {}
         self._dependencies: Edges = {}
         self._offerings: dict[str, Edges] = {}
-        self._versions: set[tuple[str, int]] = set()
+        self._changed: set[UUID] = set()
+
+    @property
+    def bundles(self) -> Edges:
+        return self._offerings[_BUNDLE]
 
     async def load(self, session: AsyncSession) -> None:
         for name in TREES:
             self._trees[name] = await whole_tree(session, TABLES[name][0])
         self._dependencies = await all_dependencies(session)
-        self._offerings = {kind: await queries.all_relations(session, kind) for kind in DIRECTED}
+        self._offerings = {kind: await queries.all_relations(session, kind) for kind in RelationKind}
         self._offerings[_BUNDLE] = await queries.all_bundles(session)
 
     def put_node(self, tree: str, node: UUID, new: Mapping[str, Any]) -> None:
@@ -54,11 +59,13 @@ class Graphs:
                 faults.append(Fault(f"/dependencies/{number}/on_id", "is named already"))
         return faults
 
-    def put_offering(self, offering_id: UUID, new: Mapping[str, Any]) -> list[Fault]:
-        """Returns what is wrong with its relations, its bundle and its number by themselves."""
+    def put_offering(self, offering_id: UUID, new: Mapping[str, Any], *, changed: bool) -> list[Fault]:
+        """Returns what is wrong with its relations and its bundle by themselves."""
+        if changed:
+            self._changed.add(offering_id)
         lines = [(relation.RelationKind(line["kind"]), UUID(line["other_id"])) for line in new["relations"]]
         members = [UUID(item["offering_id"]) for item in new["bundle"]]
-        for kind in DIRECTED:
+        for kind in RelationKind:
             self._offerings[kind][offering_id] = [other for said, other in lines if said is kind]
         self._offerings[_BUNDLE][offering_id] = members
         faults = [
@@ -70,11 +77,6 @@ class Graphs:
             for number, option in enumerate(new["options"])
             if option["offering_id"] == str(offering_id)
         ]
-        if new["series_id"] is not None:
-            version = (new["series_id"], new["number"])
-            if version in self._versions:
-                faults.append(Fault("/number", f"version {new['number']} of this series is in the file twice"))
-            self._versions.add(version)
         return faults
 
     def check(self, places: Mapping[str, Mapping[int, Place]], faults: FaultList) -> None:
@@ -97,6 +99,23 @@ class Graphs:
         for kind in DIRECTED:
             _tell(self._offerings[kind], places["offerings"], faults, "relations", f"{kind} leads back")
         _tell(self._offerings[_BUNDLE], places["offerings"], faults, "bundle", "the bundle holds itself")
+        self._tell_contradictions(places["offerings"], faults)
+
+    def _tell_contradictions(self, places: Mapping[int, Place], faults: FaultList) -> None:
+        """Nobody could ask for an offering that requires, also by way of others, what must not be held with it."""
+        known = {place.id: place for place in places.values()}
+        barred: dict[UUID, set[UUID]] = defaultdict(set)
+        for offering_id, others in self._offerings[RelationKind.EXCLUDES].items():
+            for other in others:
+                barred[offering_id].add(other)
+                barred[other].add(offering_id)
+        requires = self._offerings[RelationKind.REQUIRES]
+        for offering_id, apart in barred.items():
+            for path in relation.paths(offering_id, requires, apart - {offering_id}):
+                place = next((known[one] for one in path if one in self._changed), None)
+                if place is not None:
+                    said = " -> ".join(_called(one, known) for one in path)
+                    faults.add(place.line, f"{place.pointer}/relations", f"is required and excluded: {said}")
 
 
 def circle_of(edges: Edges) -> list[str]:
@@ -118,6 +137,10 @@ def _tell(edges: Edges, places: Mapping[int, Place], faults: FaultList, field: s
     if place is not None:
         told = " -> ".join(known[one].pointer if one in known else one for one in path)
         faults.add(place.line, f"{place.pointer}/{field}", f"{what}: {told}")
+
+
+def _called(thing_id: UUID, known: Mapping[UUID | None, Place]) -> str:
+    return f"{known[thing_id].pointer} (line {known[thing_id].line})" if thing_id in known else str(thing_id)
 
 
 def _told(check: Callable[..., None], *values: Any) -> list[Fault]:

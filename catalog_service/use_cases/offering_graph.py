@@ -1,7 +1,6 @@
 """Relations and bundles: what is said is held against all that is said already, with nobody else adding to it."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +9,7 @@ from catalog_service import queries
 from catalog_service.domain import relation as domain
 from catalog_service.domain.fulfilment import find_cycle
 from catalog_service.domain.relation import DIRECTED, Edges, RelationKind
+from catalog_service.domain.validity import Window
 from catalog_service.schemas import BundleMember, Option, Relation
 from catalog_service.tables import Offering
 from services.errors import Conflict, Fault, Invalid, Refusal
@@ -104,24 +104,19 @@ async def bundle_gaps(session: AsyncSession, bundle: Offering) -> list[Fault]:
     ids = [member.member_id for member in bundle.members]
     current = await queries.current_versions(session, ids)
     names = await queries.offering_names(session, ids)
-    faults = []
-    for index, member_id in enumerate(ids):
-        at = f"/bundle/{index}/offering_id"
-        if (member := current.get(member_id)) is None:
-            faults.append(Fault(at, f"no version of {names[member_id]!r} is published"))
-        elif member.valid_until is not None and ends_before(member.valid_until, bundle.valid_until):
-            faults.append(Fault(at, f"{member.name!r} ends at {member.valid_until:%FT%TZ}, before the bundle does"))
-    return faults
+    windows = {
+        member_id: Window(
+            each.number, each.valid_from or each.published_at or each.created_at, each.valid_until, each.name
+        )
+        for member_id, each in current.items()
+    }
+    return domain.bundle_gaps(ids, windows, names, bundle.valid_until)
 
 
 async def require_bundle(session: AsyncSession, bundle: Offering) -> None:
     """Raises BundleNotReady with what `bundle_gaps` finds."""
     if gaps := await bundle_gaps(session, bundle):
         raise BundleNotReady("what the bundle holds is not on offer as long as it is", faults=gaps)
-
-
-def ends_before(end: datetime, other: datetime | None) -> bool:
-    return other is None or end < other
 
 
 async def _require_offerings(session: AsyncSession, ids: list[UUID], pointer: str) -> None:

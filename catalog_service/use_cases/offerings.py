@@ -13,6 +13,7 @@ from catalog_service.domain import commitment, fulfilment, options, tier, validi
 from catalog_service.domain import offering as domain
 from catalog_service.domain import service as service_domain
 from catalog_service.domain.offering import AudienceKind, OfferingState
+from catalog_service.domain.relation import ends_before
 from catalog_service.events import OfferingChanged
 from catalog_service.schemas import Audience, OfferingChange, OfferingCreate
 from catalog_service.tables import (
@@ -37,7 +38,6 @@ from catalog_service.use_cases.external_ids import (
 from catalog_service.use_cases.offering_graph import (
     check_bundle,
     check_relations,
-    ends_before,
     require_add_ons,
     require_bundle,
 )

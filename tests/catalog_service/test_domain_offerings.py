@@ -56,6 +56,17 @@ def test_an_overlap_names_the_other_version() -> None:
         validity.require_room(window(3, 19), [window(1, 0, 10), window(2, 10, 20)])
 
 
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 5), st.none() | st.integers(1, 4)), max_size=7))
+def test_of_each_window_that_meets_one_before_it_one_pair_is_found(found: list[tuple[int, int, int | None]]) -> None:
+    windows = [window(number, begins, ends and begins + ends) for number, begins, ends in found]
+    pairs = validity.meetings(windows)
+    assert all(validity.overlap(windows[one], windows[other]) for one, other in pairs)
+    order = sorted(range(len(windows)), key=lambda each: (windows[each].begins, windows[each].number))
+    for at, place in enumerate(order):
+        meets = any(validity.overlap(windows[before], windows[place]) for before in order[:at])
+        assert meets is any(other == place for _, other in pairs)
+
+
 def test_a_window_holds_something_and_is_not_over() -> None:
     validity.check(day(0), day(1))
     validity.check(None, day(1))
