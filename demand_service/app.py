@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from demand_service import events
+from demand_service import events, queries
 from demand_service.consumers import consumers
 from demand_service.routes import ROUTERS
 from demand_service.tables import Base, BusinessUnit
+from demand_service.work import jobs, timers
 from services.application import ServiceDefinition, create_app
 
 definition = ServiceDefinition(
@@ -18,5 +19,8 @@ definition = ServiceDefinition(
     base=Base,
     migrations=Path(__file__).parent / "migrations",
     unit_table=BusinessUnit,
+    aligned_units=queries.aligned_units,
+    jobs=jobs,
+    timers=timers,
 )
 app = create_app(definition)

@@ -5,16 +5,19 @@ This is where the implementation is picked: SQLite and the embedded log, or Post
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter
 from sqlalchemy import MetaData
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 
 from services import audit  # noqa: F401  # hooks itself into every session
@@ -32,6 +35,9 @@ from services.identity.tokens import Verifier, build_verifier
 from services.settings import APPS, ConfigurationError, Settings
 from services.work import Jobs, Timers, Worker
 
+# For a person and an instant: the units they are aligned with; None for one who was never aligned with any.
+AlignedUnits = Callable[[AsyncSession, str, datetime], Awaitable[frozenset[UUID] | None]]
+
 
 @dataclass(frozen=True)
 class ServiceDefinition:
@@ -48,6 +54,7 @@ class ServiceDefinition:
     jobs: Jobs = field(default_factory=Jobs)
     timers: Timers = field(default_factory=Timers)
     unit_table: Any = KnownBusinessUnit  # demand, who owns the units, gives its own table
+    aligned_units: AlignedUnits | None = None  # of a demand leader, in place of the units that the token names
     version: str = "0.1.0"
 
     @property

@@ -1,10 +1,11 @@
 """What demand publishes, a module per room."""
 
-from demand_service.events import core
+from demand_service.events import core, know
 from demand_service.events.core import (
     BusinessUnitChanged,
     BusinessUnitCreated,
     BusinessUnitData,
+    BusinessUnitMoved,
     DecisionPart,
     DemandApproved,
     DemandCancelled,
@@ -27,13 +28,22 @@ from demand_service.events.core import (
     SubscriptionEnded,
     TaskPart,
 )
+from demand_service.events.know import (
+    AlignmentChanged,
+    AlignmentData,
+    PromiseData,
+    PromiseOverdue,
+)
 from services.events import EventData
 
 __all__ = [
     "PUBLISHED",
+    "AlignmentChanged",
+    "AlignmentData",
     "BusinessUnitChanged",
     "BusinessUnitCreated",
     "BusinessUnitData",
+    "BusinessUnitMoved",
     "DecisionPart",
     "DemandApproved",
     "DemandCancelled",
@@ -51,10 +61,12 @@ __all__ = [
     "OrderData",
     "OrderFulfilled",
     "OrderOpened",
+    "PromiseData",
+    "PromiseOverdue",
     "SubscriptionActivated",
     "SubscriptionData",
     "SubscriptionEnded",
     "TaskPart",
 ]
 
-PUBLISHED: list[type[EventData]] = [*core.PUBLISHED]
+PUBLISHED: list[type[EventData]] = [*core.PUBLISHED, *know.PUBLISHED]

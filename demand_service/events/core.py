@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from demand_service.domain.approval import Outcome
 from demand_service.domain.funnel import DemandKind, DemandState
 from demand_service.domain.order import OrderState, TaskState
+from demand_service.domain.profile import Criticality
 from demand_service.domain.subscription import SubscriptionState
 from services.events import EventData, event_type
 from services.http import DecimalString, ExternalId
@@ -32,6 +33,18 @@ class GoalPart(_Part):
     baseline: DecimalString
     target: DecimalString
     due: date
+    priority: int
+    current: DecimalString | None
+    measured_on: date | None
+
+
+class ProcessPart(_Part):
+    id: UUID
+    name: str
+    criticality: Criticality
+    volume: DecimalString | None
+    volume_unit: str | None
+    capabilities: list[str]
 
 
 class DecisionPart(_Part):
@@ -58,6 +71,7 @@ class BusinessUnitData(EventData):
     headcount: int | None
     external_ids: list[ExternalId]
     goals: list[GoalPart]
+    processes: list[ProcessPart]
 
 
 class DemandData(EventData):
@@ -130,6 +144,19 @@ _UNIT_EXAMPLE: dict[str, Any] = {
             "baseline": "12",
             "target": "3",
             "due": "2027-03-31",
+            "priority": 2,
+            "current": "9.5",
+            "measured_on": "2026-10-31",
+        }
+    ],
+    "processes": [
+        {
+            "id": _ID + "a",
+            "name": "Data analysis",
+            "criticality": "high",
+            "volume": "420",
+            "volume_unit": "analyses a month",
+            "capabilities": ["Analytics"],
         }
     ],
 }
@@ -213,6 +240,14 @@ class BusinessUnitCreated(BusinessUnitData): ...
     example=_UNIT_EXAMPLE | {"headcount": 275},
 )
 class BusinessUnitChanged(BusinessUnitData): ...
+
+
+@event_type(
+    "itaas.demand.business-unit.moved.v1",
+    summary="A business unit is under another parent from now on",
+    example=_UNIT_EXAMPLE | {"parent_id": _ID + "b"},
+)
+class BusinessUnitMoved(BusinessUnitData): ...
 
 
 @event_type("itaas.demand.demand.submitted.v1", summary="A demand was handed in", example=_DRAFTED)
@@ -316,6 +351,7 @@ class LeadTimeUpdated(LeadTimeData): ...
 PUBLISHED: list[type[EventData]] = [
     BusinessUnitCreated,
     BusinessUnitChanged,
+    BusinessUnitMoved,
     DemandSubmitted,
     DemandQualified,
     DemandProposed,

@@ -1,5 +1,6 @@
 """Named reads of more than one clause, a module per room."""
 
+from demand_service.queries.alignments import aligned_units, alignments_of_leaders
 from demand_service.queries.core import (
     business_units,
     demand_with_history,
@@ -16,20 +17,40 @@ from demand_service.queries.core import (
     subscriptions,
     units_above,
 )
+from demand_service.queries.know import (
+    last_move_of,
+    measurements_of,
+    meetings,
+    people,
+    placements_of,
+    profile_facts,
+    promises,
+    unit_known_as,
+)
 
 __all__ = [
+    "aligned_units",
+    "alignments_of_leaders",
     "business_units",
     "demand_with_history",
     "demands",
     "hold_demand_of_order",
     "holders_of",
+    "last_move_of",
     "latest_proposal_of",
     "lead_times_of",
+    "measurements_of",
+    "meetings",
     "newest_quote_of",
     "orders",
+    "people",
+    "placements_of",
     "policies_in_order",
     "policy_of_key",
+    "profile_facts",
+    "promises",
     "quote_in_force_of",
     "subscriptions",
+    "unit_known_as",
     "units_above",
 ]

@@ -1,5 +1,5 @@
 """HTTP in, HTTP out: a module per capability."""
 
-from demand_service.routes import approvals, business_units, demands, orders
+from demand_service.routes import approvals, business_units, demands, engagement, orders, profiles
 
-ROUTERS = [business_units.router, demands.router, approvals.router, orders.router]
+ROUTERS = [profiles.router, business_units.router, engagement.router, demands.router, approvals.router, orders.router]

@@ -16,7 +16,7 @@ from demand_service.schemas import (
 )
 from demand_service.tables import BusinessUnit, Goal
 from demand_service.use_cases import business_units
-from services.http import Api, Etag, IfMatch, Page, Paging, ReadSession, RequiredIfMatch, WriteSession, paginate
+from services.http import Api, Etag, IfMatch, Now, Page, Paging, ReadSession, RequiredIfMatch, WriteSession, paginate
 from services.identity import Principal, Role, UnitScope, may
 
 router = Api(prefix="/v1", tags=["Business units"])
@@ -27,10 +27,10 @@ Keeper = Annotated[Principal, may(Role.DEMAND_LEADER, Role.INTEGRATION)]
 
 @router.post("/business-units", response_model=BusinessUnitRead, status_code=201, summary="Add a business unit")
 async def create_business_unit(
-    body: BusinessUnitCreate, session: WriteSession, etag: Etag, principal: Keeper, units: UnitScope
+    body: BusinessUnitCreate, session: WriteSession, etag: Etag, principal: Keeper, units: UnitScope, now: Now
 ) -> BusinessUnit:
     """A business unit without a parent is added by who sees all business units."""
-    return etag(await business_units.create_business_unit(session, body, units=units))
+    return etag(await business_units.create_business_unit(session, body, units=units, now=now))
 
 
 @router.get("/business-units", response_model=Page[BusinessUnitRead], summary="List business units")
@@ -67,10 +67,13 @@ async def change_business_unit(
     if_match: RequiredIfMatch,
     principal: Keeper,
     units: UnitScope,
+    now: Now,
 ) -> BusinessUnit:
     """What is sent changes; `parent_id` moves it, `external_ids` replaces them all. Never into its own descendants."""
     return etag(
-        await business_units.change_business_unit(session, business_unit_id, body, units=units, if_match=if_match)
+        await business_units.change_business_unit(
+            session, business_unit_id, body, units=units, if_match=if_match, now=now
+        )
     )
 
 
@@ -83,9 +86,10 @@ async def set_goal(
     if_match: IfMatch,
     principal: Keeper,
     units: UnitScope,
+    now: Now,
 ) -> Goal:
     """A goal needs a baseline and a different target. The ETag is the business unit's, of which it is a part."""
-    unit, goal = await business_units.set_goal(session, business_unit_id, body, units=units, if_match=if_match)
+    unit, goal = await business_units.set_goal(session, business_unit_id, body, units=units, if_match=if_match, now=now)
     etag(unit)
     return goal
 

@@ -52,6 +52,9 @@ class GoalCreate(Body):
     baseline: DecimalInput | None = Field(None, description="Where the metric is today; needed")
     target: DecimalInput | None = Field(None, description="Where it shall be; needed, and not the baseline")
     due: date
+    priority: Annotated[int, Field(ge=1, le=5, description="1 is the most urgent")] = 3
+    source: Line = Field("the business unit", description="Where it is known from")
+    review_every_days: Annotated[int, Field(ge=1, le=3650)] = 90
 
 
 class GoalPatch(Body):
@@ -60,8 +63,9 @@ class GoalPatch(Body):
     baseline: DecimalInput | None = None
     target: DecimalInput | None = None
     due: date | None = None
+    priority: Annotated[int, Field(ge=1, le=5)] | None = None
 
-    _kept = field_validator("name", "metric", "due", mode="before")(_given)
+    _kept = field_validator("name", "metric", "due", "priority", mode="before")(_given)
 
 
 class GoalRead(Read):
@@ -71,6 +75,9 @@ class GoalRead(Read):
     baseline: DecimalString
     target: DecimalString
     due: date
+    priority: int
+    current: DecimalString | None = Field(description="As measured last; null: never measured since the baseline")
+    measured_on: date | None
 
 
 class BusinessUnitCreate(Body):

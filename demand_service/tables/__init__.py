@@ -16,8 +16,20 @@ from demand_service.tables.core import (
     Subscription,
     words,
 )
+from demand_service.tables.know import (
+    Alignment,
+    GoalMeasurement,
+    Meeting,
+    Person,
+    PersonExternalId,
+    PlannedChange,
+    ProfileFact,
+    Promise,
+    UnitPlacement,
+)
 
 __all__ = [
+    "Alignment",
     "ApprovalPolicy",
     "Base",
     "BusinessUnit",
@@ -27,9 +39,17 @@ __all__ = [
     "FulfilmentOrder",
     "FulfilmentTask",
     "Goal",
+    "GoalMeasurement",
     "KnownOffering",
     "KnownQuote",
     "LeadTime",
+    "Meeting",
+    "Person",
+    "PersonExternalId",
+    "PlannedChange",
+    "ProfileFact",
+    "Promise",
     "Subscription",
+    "UnitPlacement",
     "words",
 ]

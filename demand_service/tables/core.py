@@ -10,7 +10,7 @@ approval_policy                                     known_offering (catalogue), 
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import Enum, ForeignKey, Index, Text, UniqueConstraint
@@ -19,10 +19,16 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from demand_service.domain.agreement import Proposal, Quote, QuoteState
 from demand_service.domain.approval import BudgetState
 from demand_service.domain.funnel import DemandKind, DemandState, Standing
+from demand_service.domain.goal import GoalStatus
+from demand_service.domain.goal import status as goal_status
 from demand_service.domain.order import OrderState, TaskState
 from demand_service.domain.subscription import SubscriptionState
+from services.clock import utc_now
 from services.db import Aggregate, ExactDecimal, JsonDocument, Projection, UtcInstant, new_metadata
 from services.ids import uuid7
+
+if TYPE_CHECKING:
+    from demand_service.tables.know import ProfileFact
 
 
 class Base(DeclarativeBase):
@@ -51,6 +57,19 @@ class BusinessUnit(Aggregate, Base):
         lazy="selectin", order_by="BusinessUnitExternalId.system", cascade="all, delete-orphan"
     )
     goals: Mapped[list["Goal"]] = relationship(lazy="selectin", order_by="Goal.id", cascade="all, delete-orphan")
+    facts: Mapped[list["ProfileFact"]] = relationship(
+        lazy="selectin", order_by="ProfileFact.id", cascade="all, delete-orphan"
+    )
+
+    @property
+    def processes(self) -> list[dict[str, Any]]:
+        """Those of the profile, as its readers are told of them: without what somebody wrote of their pain."""
+        told = ("criticality", "volume", "volume_unit", "capabilities")
+        return [
+            {"id": fact.id, "name": fact.name} | {key: fact.details.get(key) for key in told}
+            for fact in self.facts
+            if fact.kind == "process"
+        ]
 
     @property
     def business_unit_id(self) -> UUID:
@@ -81,6 +100,21 @@ class Goal(Base):
     baseline: Mapped[Decimal] = mapped_column(ExactDecimal)
     target: Mapped[Decimal] = mapped_column(ExactDecimal)
     due: Mapped[date]
+    priority: Mapped[int]
+    set_on: Mapped[date]
+    current: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    measured_on: Mapped[date | None]
+
+    @property
+    def status(self) -> GoalStatus:
+        return goal_status(
+            baseline=self.baseline,
+            target=self.target,
+            current=self.current,
+            set_on=self.set_on,
+            due=self.due,
+            today=utc_now().date(),
+        )
 
 
 class Demand(Aggregate, Base):

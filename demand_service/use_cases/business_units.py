@@ -1,5 +1,6 @@
 """Business units and their goals. A goal is part of its unit: each change of one is a new version of the unit."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -7,11 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from demand_service import queries
 from demand_service.domain import goal as goal_rules
-from demand_service.domain.business_unit import require_tree
-from demand_service.events import BusinessUnitChanged, BusinessUnitCreated
-from demand_service.schemas import BusinessUnitCreate, BusinessUnitPatch, GoalCreate, GoalPatch
+from demand_service.domain.profile import FactKind
+from demand_service.domain.unit_moves import MoveState
+from demand_service.events import BusinessUnitChanged, BusinessUnitCreated, BusinessUnitData, BusinessUnitMoved
+from demand_service.schemas import BusinessUnitCreate, BusinessUnitPatch, GoalCreate, GoalPatch, UnitUpsert
 from demand_service.tables import BusinessUnit, BusinessUnitExternalId, Goal
-from services.errors import Conflict, Fault, Invalid, NotFound
+from demand_service.use_cases import unit_tree
+from demand_service.use_cases.profiles import new_fact, note_headcount
+from services.errors import Conflict, Fault, Invalid, NotFound, PreconditionFailed
 from services.events import record
 from services.http import ExternalId, check_version
 from services.identity import Units
@@ -24,7 +28,10 @@ class BusinessUnitNotFound(NotFound): ...
 class GoalNotFound(NotFound): ...
 
 
-class ParentNotFound(Invalid): ...
+class NameNeeded(Invalid): ...
+
+
+class NothingToMatch(PreconditionFailed): ...
 
 
 class ExternalIdTaken(Conflict): ...
@@ -45,7 +52,9 @@ async def business_unit(session: AsyncSession, business_unit_id: UUID, *, units:
     return unit
 
 
-async def create_business_unit(session: AsyncSession, body: BusinessUnitCreate, *, units: Units) -> BusinessUnit:
+async def create_business_unit(
+    session: AsyncSession, body: BusinessUnitCreate, *, units: Units, now: datetime
+) -> BusinessUnit:
     units.require(body.parent_id, pointer="/parent_id")
     unit = BusinessUnit(
         name=body.name,
@@ -54,12 +63,25 @@ async def create_business_unit(session: AsyncSession, body: BusinessUnitCreate, 
         headcount=body.headcount,
         external_ids=[],
         goals=[],
+        facts=[],
     )
-    await _put_under(session, unit, body.parent_id)
+    await unit_tree.require_place(session, unit, body.parent_id)
     await _go_by(session, unit, body.external_ids)
+    unit.parent_id = body.parent_id
+    await settle_in(session, unit, now=now)
+    return unit
+
+
+async def settle_in(
+    session: AsyncSession, unit: BusinessUnit, *, now: datetime, source: str = "the business unit's record"
+) -> None:
+    """Add a unit whose place was checked, with the first line of its history and of its profile."""
     session.add(unit)
     record(session, unit, BusinessUnitCreated)
-    return unit
+    if unit.headcount is not None:
+        note_headcount(unit, source=source, today=now.date())
+    await session.flush()  # the unit before the row that refers to it
+    session.add(unit_tree.placement(unit, unit.parent_id, on=now.date(), state=MoveState.APPLIED, reason=None))
 
 
 async def change_business_unit(
@@ -69,29 +91,90 @@ async def change_business_unit(
     *,
     units: Units,
     if_match: frozenset[int] | None,
+    now: datetime,
 ) -> BusinessUnit:
     unit = await business_unit(session, business_unit_id, units=units)
     check_version(unit, if_match)
+    event: type[BusinessUnitData] = BusinessUnitChanged
     for name in body.model_fields_set - {"external_ids", "parent_id"}:
         setattr(unit, name, getattr(body, name))
     if "parent_id" in body.model_fields_set and body.parent_id != unit.parent_id:
         units.require(body.parent_id, pointer="/parent_id")
-        await _put_under(session, unit, body.parent_id)
+        await unit_tree.put_under(session, unit, body.parent_id, on=now.date())
+        event = BusinessUnitMoved
+    if "headcount" in body.model_fields_set:
+        note_headcount(unit, source="the business unit's record", today=now.date())
     if body.external_ids is not None:
         await _go_by(session, unit, body.external_ids)
-    record(session, unit, BusinessUnitChanged)
+    record(session, unit, event)
     return unit
 
 
+async def upsert_business_unit(
+    session: AsyncSession,
+    key: tuple[str, str],
+    body: UnitUpsert,
+    *,
+    units: Units,
+    if_match: frozenset[int] | None,
+    now: datetime,
+) -> tuple[BusinessUnit, bool]:
+    """The unit, and whether it is new. External ids are added, never taken away: the others are other systems'."""
+    await unit_tree.alone_with_the_tree(session)  # of two first upserts by one id the second finds the unit
+    unit = await queries.unit_known_as(session, *key)
+    given = [ExternalId(system=key[0], id=key[1])]
+    given += [external for external in body.external_ids if external != given[0]]
+    if unit is None:
+        if if_match is not None:
+            raise NothingToMatch(f"no business unit is known as {key[0]}:{key[1]}, so that none has that version")
+        if body.name is None:
+            raise NameNeeded("a new business unit needs a name", faults=[Fault("/name", "is needed for a new one")])
+        made = BusinessUnitCreate(**body.model_dump(exclude={"external_ids"}), external_ids=given)
+        return await create_business_unit(session, made, units=units, now=now), True
+    units.require(unit.id)
+    sent = body.model_fields_set - {"external_ids"}
+    if "name" in sent and body.name is None:
+        raise NameNeeded("a business unit has a name", faults=[Fault("/name", "must not be null")])
+    changes: dict[str, Any] = {name: getattr(body, name) for name in sent if getattr(body, name) != getattr(unit, name)}
+    there = [ExternalId.model_validate(row) for row in unit.external_ids]
+    added = [external for external in given if external not in there]
+    if added:
+        changes["external_ids"] = there + added
+    check_version(unit, if_match)
+    if changes:
+        patch = BusinessUnitPatch(**changes)
+        unit = await change_business_unit(session, unit.id, patch, units=units, if_match=if_match, now=now)
+    return unit, False
+
+
 async def set_goal(
-    session: AsyncSession, business_unit_id: UUID, body: GoalCreate, *, units: Units, if_match: frozenset[int] | None
+    session: AsyncSession,
+    business_unit_id: UUID,
+    body: GoalCreate,
+    *,
+    units: Units,
+    if_match: frozenset[int] | None,
+    now: datetime,
 ) -> tuple[BusinessUnit, Goal]:
     unit = await business_unit(session, business_unit_id, units=units)
     check_version(unit, if_match)
     goal_rules.direction(body.name, baseline=body.baseline, target=body.target)
     _require_free_name(unit, body.name)
-    goal = Goal(id=uuid7(), business_unit_id=unit.id, **dict(body))
+    of_goal = body.model_dump(exclude={"source", "review_every_days"})
+    goal = Goal(id=uuid7(), business_unit_id=unit.id, set_on=now.date(), current=None, measured_on=None, **of_goal)
     unit.goals.append(goal)
+    await session.flush()  # the goal before the fact that refers to it
+    today = now.date()
+    new_fact(
+        unit,
+        FactKind.GOAL,
+        goal.name,
+        source=body.source,
+        confirmed_on=today,
+        review_every_days=body.review_every_days,
+        today=today,
+        goal_id=goal.id,
+    )
     record(session, unit, BusinessUnitChanged)
     return unit, goal
 
@@ -107,9 +190,7 @@ async def change_goal(
 ) -> tuple[BusinessUnit, Goal]:
     unit = await business_unit(session, business_unit_id, units=units)
     check_version(unit, if_match)
-    goal = next((goal for goal in unit.goals if goal.id == goal_id), None)
-    if goal is None:
-        raise GoalNotFound(f"business unit {business_unit_id} has no goal {goal_id}")
+    goal = goal_of(unit, goal_id)
     changes: dict[str, Any] = {name: getattr(body, name) for name in body.model_fields_set}
     values: dict[str, Any] = {"name": goal.name, "baseline": goal.baseline, "target": goal.target} | changes
     goal_rules.direction(values["name"], baseline=values["baseline"], target=values["target"])
@@ -117,8 +198,18 @@ async def change_goal(
         _require_free_name(unit, values["name"])
     for name, value in changes.items():
         setattr(goal, name, value)
+    for fact in unit.facts:
+        if fact.goal_id == goal.id:
+            fact.name = goal.name
     record(session, unit, BusinessUnitChanged)
     return unit, goal
+
+
+def goal_of(unit: BusinessUnit, goal_id: UUID) -> Goal:
+    goal = next((goal for goal in unit.goals if goal.id == goal_id), None)
+    if goal is None:
+        raise GoalNotFound(f"business unit {unit.id} has no goal {goal_id}")
+    return goal
 
 
 def _require_free_name(unit: BusinessUnit, name: str) -> None:
@@ -126,22 +217,6 @@ def _require_free_name(unit: BusinessUnit, name: str) -> None:
         raise GoalNameTaken(
             f"business unit {unit.name!r} already has a goal {name!r}", faults=[Fault("/name", "is taken")]
         )
-
-
-async def _put_under(session: AsyncSession, unit: BusinessUnit, parent_id: UUID | None) -> None:
-    """Move the unit, holding everything above its new place still: two moves at once could close a circle together."""
-    above = await queries.units_above(session, parent_id, lock=True)
-    if parent_id is not None and not above:
-        raise ParentNotFound(
-            f"there is no business unit {parent_id} to be the parent", faults=[Fault("/parent_id", "does not exist")]
-        )
-    require_tree(
-        unit.id,
-        parent_id,
-        parents={step.id: step.parent_id for step in above},
-        names={step.id: step.name for step in [unit, *above]},
-    )
-    unit.parent_id = parent_id
 
 
 async def _go_by(session: AsyncSession, unit: BusinessUnit, external_ids: list[ExternalId]) -> None:

@@ -11,6 +11,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from services import context
+from services.clock import utc_now
 from services.errors import Fault, Forbidden, Unauthenticated
 from services.identity.principal import Principal, Role
 from services.identity.unit_tree import with_descendants
@@ -84,7 +85,10 @@ def public() -> Any:
 
 
 class Units:
-    """The business units in the caller's sight: all (`visible` is None), or the token's units and those below."""
+    """The business units in the caller's sight: all (`visible` is None), or the token's units and those below.
+
+    In place of the token's, a demand leader who was ever aligned has the units that they are aligned with today.
+    """
 
     def __init__(self, visible: frozenset[UUID] | None) -> None:
         self.visible = visible
@@ -105,8 +109,13 @@ async def unit_scope(request: Request, principal: Annotated[Principal, Depends(a
     if principal.sees_all_units:
         return Units(None)
     runtime = request.app.state.runtime
+    aligned_units = runtime.definition.aligned_units
     async with runtime.database.reading() as session:
-        return Units(await with_descendants(session, runtime.unit_table, principal.business_units))
+        roots = principal.business_units
+        if aligned_units is not None and Role.DEMAND_LEADER in principal.roles:
+            aligned = await aligned_units(session, principal.person_id, utc_now())
+            roots = roots if aligned is None else aligned
+        return Units(await with_descendants(session, runtime.unit_table, roots))
 
 
 UnitScope = Annotated[Units, Depends(unit_scope)]

@@ -1,0 +1,6 @@
+"""The jobs and timers of demand; the use cases register their handlers here."""
+
+from services.work import Jobs, Timers
+
+jobs = Jobs()
+timers = Timers()
