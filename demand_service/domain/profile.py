@@ -2,7 +2,7 @@
 
 Invalid
 ├── ConfirmedInFuture
-└── FactOfAGoal         a goal's fact is made, named and removed with its goal
+└── FactIsGoal          a goal's fact is made, named and removed with its goal
 """
 
 from datetime import date, timedelta
@@ -14,7 +14,7 @@ from services.errors import Fault, Invalid
 class ConfirmedInFuture(Invalid): ...
 
 
-class FactOfAGoal(Invalid): ...
+class FactIsGoal(Invalid): ...
 
 
 class FactKind(StrEnum):

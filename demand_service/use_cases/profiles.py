@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from demand_service import queries
-from demand_service.domain.profile import FactKind, FactOfAGoal, stale_on
+from demand_service.domain.profile import FactIsGoal, FactKind, stale_on
 from demand_service.events import BusinessUnitChanged
 from demand_service.schemas import Confirmation, FactBody, MeasurementBody
 from demand_service.tables import BusinessUnit, Goal, GoalMeasurement, ProfileFact
@@ -213,7 +213,7 @@ def _take_over_headcount(unit: BusinessUnit, fact: ProfileFact) -> None:
 
 def _require_own(fact: ProfileFact) -> None:
     if fact.kind is FactKind.GOAL:
-        raise FactOfAGoal("a goal is changed as a goal of its business unit", faults=[Fault("/kind", "is goal")])
+        raise FactIsGoal("a goal is changed as a goal of its business unit", faults=[Fault("/kind", "is goal")])
 
 
 def _require_free_name(unit: BusinessUnit, kind: FactKind, name: str, *, but: UUID | None) -> None:

@@ -140,7 +140,7 @@ async def test_a_goal_is_measured_over_time(world: World) -> None:
     assert [(fact["kind"], fact["source"]) for fact in whole["facts"]] == [("goal", "survey")] and whole["stale"] == 0
     [fact] = whole["facts"]
     kept = await world.leader.delete(f"/v1/profile-facts/{fact['id']}", headers={"If-Match": f'"{fact["version"]}"'})
-    refused(kept, 422, "fact-of-a-goal")
+    refused(kept, 422, "fact-is-goal")
 
 
 async def test_alignments_decide_for_whom_a_leader_acts(world: World) -> None:
@@ -188,7 +188,7 @@ async def test_a_promise_that_is_overdue_is_told_once(world: World) -> None:
     async with world.service.runtime.database.transaction() as session:  # one that rings twice
         again = {"promise_id": promise["id"]}
         row = Timer(id=uuid7(), kind="promise-overdue", payload=again, due_at=utc_now(), fence=0, attempts=0)
-        row.correlation_id = THREAD
+        row.correlation_id = row.causation_id = THREAD
         session.add(row)
     await ring_all(world, "promise-overdue")
     [event] = await world.service.published("itaas.demand.promise.overdue.v1")
