@@ -2,17 +2,20 @@
 
 Demand runs a published form against every request, so a form must be cheap for any input: no reference leaves
 the document or returns to itself, what references expand to is bounded, and every pattern must compile in a
-regular-expression engine that runs in linear time (no look-around, no back-references).
+regular-expression engine that runs in linear time (no look-around, no back-references), and must not explode in the
+backtracking engine of a browser either (`patterns.py`).
 
 The walk goes by keyword, not by every dictionary: `{"properties": {"$ref": {...}}}` names a field, and what
 stands in `const`, `enum`, `default` or `examples` is data.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError
 
+from catalog_service import patterns
 from services.errors import Fault, Invalid
 from services.forms import MAX_FAULTS, PATTERNS, Schema, SelfReference, definition_named, subschemas, weight_of
 
@@ -51,6 +54,7 @@ def check(form: dict[str, Any]) -> None:
     except ValidationError as error:
         pointer = _pointer(*error.instance_path)
         raise RequestFormInvalid(_SENTENCE, faults=[Fault(pointer, _pattern_message(error))]) from None
+    _refuse(_explosions(form))
 
 
 _SENTENCE = "the request form must be a JSON Schema 2020-12 of one object, small and without outside references"
@@ -115,13 +119,8 @@ def _structure(form: dict[str, Any]) -> list[Fault]:
     definitions: dict[str, Schema] = form.get("$defs", {})
     if len(definitions) > MAX_DEFINITIONS:
         faults.append(Fault(_pointer("$defs"), f"has {len(definitions)} definitions, more than {MAX_DEFINITIONS}"))
-    patterns = 0
-    stack: list[tuple[tuple[str | int, ...], Schema]] = [((), form)]
-    stack += [(("$defs", name), schema) for name, schema in definitions.items()]
-    while stack:
-        path, schema = stack.pop()
-        if isinstance(schema, bool):
-            continue
+    count = 0
+    for path, schema in _every_schema(form):
         for keyword in _REFUSED:
             if keyword in schema:
                 faults.append(Fault(_pointer(*path, keyword), f"{keyword} is not supported in a request form"))
@@ -129,7 +128,7 @@ def _structure(form: dict[str, Any]) -> list[Fault]:
             if path and keyword in schema:
                 faults.append(Fault(_pointer(*path, keyword), f"{keyword} may stand at the top of the form only"))
         for name, pattern in [("pattern", schema.get("pattern")), *_property_patterns(schema)]:
-            patterns += pattern is not None
+            count += pattern is not None
             if pattern is not None and len(pattern) > MAX_PATTERN:
                 faults.append(Fault(_pointer(*path, name), f"is longer than {MAX_PATTERN} characters"))
         if not SMALLEST_STEP <= schema.get("multipleOf", 1) <= LARGEST_STEP:
@@ -139,9 +138,36 @@ def _structure(form: dict[str, Any]) -> list[Fault]:
         if reference is not None and definition_named(reference) not in definitions:
             message = f"{reference!r} is not one of this form's own definitions (#/$defs/<name>)"
             faults.append(Fault(_pointer(*path, "$ref"), message))
-        stack += [((*path, *step), below) for step, below in subschemas(schema)]
-    if patterns > MAX_PATTERNS:
-        faults.append(Fault(_pointer(), f"has {patterns} patterns, more than {MAX_PATTERNS}"))
+    if count > MAX_PATTERNS:
+        faults.append(Fault(_pointer(), f"has {count} patterns, more than {MAX_PATTERNS}"))
+    return faults
+
+
+def _every_schema(form: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
+    """Each schema that is no truth value, with its path, the form itself first."""
+    stack: list[tuple[tuple[str | int, ...], Schema]] = [
+        (("$defs", name), schema) for name, schema in form.get("$defs", {}).items()
+    ]
+    stack.append(((), form))
+    while stack:
+        path, schema = stack.pop()
+        if not isinstance(schema, bool):
+            yield path, schema
+            stack += [((*path, *step), below) for step, below in subschemas(schema)]
+
+
+def _explosions(form: dict[str, Any]) -> list[Fault]:
+    faults = []
+    steps = patterns.Steps()
+    for path, schema in _every_schema(form):
+        for name, pattern in [("pattern", schema.get("pattern")), *_property_patterns(schema)]:
+            try:
+                if pattern is None or not patterns.explodes(pattern, steps):
+                    continue
+                message = "can read one text in exponentially many ways: a repetition within a repetition, or alike"
+            except patterns.TooComplex:
+                message = "is too complex to tell that it does not explode; use fewer alternatives and repetitions"
+            faults.append(Fault(_pointer(*path, name), message))
     return faults
 
 

@@ -120,6 +120,42 @@ def test_patterns_run_in_linear_time_or_not_at_all(pattern: str) -> None:
     assert "linear time" in next(iter(found.values()))
 
 
+EXPLODING = [
+    "(a+)+$",
+    "(a*)*b",
+    "(a|a)*",
+    "(a|aa)+$",
+    r"^(\w+\s?)*$",
+    "(.*a){12}x",
+    r"(\s*,\s*)*x",
+    "(a?b?)+$",
+    r"(\p{L}+)+",
+]
+EXPLODING += [r"(\d+|[0-9a-f]+)*z", "(?:a{1,20}){1,20}", "(?i)(x+x+)+y"]
+
+
+@pytest.mark.parametrize("pattern", EXPLODING)
+def test_patterns_do_not_explode_in_a_browser(pattern: str) -> None:
+    found = faults({"type": "object", "properties": {"a": {"pattern": pattern}}, "patternProperties": {pattern: True}})
+    assert list(found) == ["/request_form/patternProperties", "/request_form/properties/a/pattern"]
+    assert "exponentially many ways" in found["/request_form/properties/a/pattern"]
+
+
+FINE = ["^[a-z0-9]+(-[a-z0-9]+)*$", r"^([0-9]{1,3}\.){3}[0-9]{1,3}$", r"^(\p{L}+ )+$", r"^[^@\s]+@[^@\s]+\.[a-z]{2,}$"]
+FINE += ["^(foo|bar|baz)+$", "a.*b.*c", r"^[\w.]+(,[\w.]+)*$", "(ab?)*c", "[]a]+x", r"\[(x)+\]", "(?i)^(a|b)+$"]
+
+
+@pytest.mark.parametrize("pattern", FINE)
+def test_patterns_with_repetitions_are_taken_where_they_are_unambiguous(pattern: str) -> None:
+    request_form.check({"type": "object", "properties": {"a": {"pattern": pattern}}})
+
+
+def test_judging_a_pattern_is_bounded() -> None:
+    letters = [chr(0x4E00 + number) for number in range(240)]
+    found = faults({"type": "object", "properties": {"a": {"pattern": "(" + "|".join(letters) + ")*"}}})
+    assert "too complex" in found["/request_form/properties/a/pattern"]
+
+
 def test_depth_size_and_not_a_number_are_bounded() -> None:
     deep: dict[str, Any] = {"type": "string"}
     for _ in range(5_000):
