@@ -16,6 +16,24 @@ from services.identity import Principal, Role, may
 
 uploads = UploadApi(prefix="/v1", tags=["Bulk"])
 router = Api(prefix="/v1", tags=["Bulk"])
+_CATALOGUE = {
+    "itaas_catalogue": 1,
+    "taxonomy": [{"key": "infrastructure", "name": "Infrastructure"}],
+    "services": [
+        {"key": "dns", "name": "Domain names", "unit_of_measure": "domain", "taxonomy_node_id": "infrastructure"}
+    ],
+}
+_CATALOGUE_IN_YAML = """\
+itaas_catalogue: 1
+taxonomy:
+- key: infrastructure
+  name: Infrastructure
+services:
+- key: dns
+  name: Domain names
+  unit_of_measure: domain
+  taxonomy_node_id: infrastructure
+"""
 
 
 class ExportNotAllowed(Forbidden): ...
@@ -32,7 +50,11 @@ async def _export_reader(principal: Annotated[Principal, may(*Role)]) -> Princip
     "/imports",
     status_code=202,
     summary="Import a catalogue",
-    openapi_extra=upload_body("application/yaml", "application/json"),
+    openapi_extra=upload_body(
+        "application/yaml",
+        "application/json",
+        examples={"application/yaml": _CATALOGUE_IN_YAML, "application/json": _CATALOGUE},
+    ),
 )
 async def import_catalogue(
     request: Request,

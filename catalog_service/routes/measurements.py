@@ -1,5 +1,6 @@
 """Measurements come in, as reports or as CloudEvents, one at a time or some thousand; and are read again."""
 
+import json
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -83,7 +84,10 @@ _BODY = {
                 "schema": {"oneOf": [_ONE, {"type": "array", "items": _ONE, "maxItems": bodies.MOST_REPORTS}]},
                 "examples": {"one": {"value": _OUTAGE}, "several": {"value": [_OUTAGE, _RESPONSE]}},
             },
-            bodies.LINES: {"schema": {"type": "string", "description": "One report or CloudEvent a line"}},
+            bodies.LINES: {
+                "schema": {"type": "string", "description": "One report or CloudEvent a line"},
+                "example": "".join(json.dumps(report) + "\n" for report in (_OUTAGE, _RESPONSE)),
+            },
             bodies.SINGLE: {"schema": _CLOUD_EVENT, "example": _EVENT},
             bodies.BATCH: {
                 "schema": {"type": "array", "items": _CLOUD_EVENT, "maxItems": bodies.MOST_REPORTS},

@@ -51,7 +51,7 @@ def _as_list(attributes: list[TierAttribute] | dict[str, str | bool]) -> list[Ti
 
 
 _ATTRIBUTES_EXAMPLE = [
-    {"key": "vcpu", "name": "Processors", "value": "2", "unit": None, "better": "higher"},
+    {"key": "vcpu", "name": "Processors", "value": "2", "unit": "cores", "better": "higher"},
     {"key": "ram", "name": "Memory", "value": "16", "unit": "GB", "better": "higher"},
 ]
 Attributes = Annotated[

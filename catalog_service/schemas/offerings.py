@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from catalog_service.domain.offering import OfferingState
 from catalog_service.schemas.attainments import AttainmentRead, LeadTimeRead
@@ -30,9 +30,38 @@ from catalog_service.schemas.parts import ExternalIds, Instant, Name, Text, Unit
 from catalog_service.schemas.prices import PriceRead, ServiceCostRead
 from services.http import Body, DecimalInput, DecimalString, ExternalId, Read
 
+_OFFERING: dict[str, JsonValue] = {
+    "service_id": "0192f0c1-7b00-7000-8000-000000000001",
+    "name": "Virtual server, tier 1",
+    "description": "A small server for a website or a test.",
+    "tier": {
+        "name": "Tier 1",
+        "rank": 1,
+        "attributes": [{"key": "ram", "name": "Memory", "value": "4", "unit": "GB", "better": "higher"}],
+    },
+    "commitments": [
+        {"kind": "availability", "target": "99.5", "unit": "percent"},
+        {"kind": "lead_time", "target": "3", "unit": "days"},
+    ],
+    "request_form": {
+        "type": "object",
+        "required": ["purpose"],
+        "properties": {"purpose": {"type": "string", "maxLength": 500}},
+    },
+    "fulfilment": [{"key": "build", "name": "Build and harden the server", "role": "server-operations"}],
+    "audience": {"business_unit_ids": ["0192f0c1-7b00-7000-8000-00000000000d"], "roles": ["consumer"]},
+    "valid_from": "2026-12-01T00:00:00Z",
+    "valid_until": "2028-01-01T00:00:00Z",
+    "options": [{"key": "disk", "name": "Disk", "kind": "choice", "choices": ["hdd", "ssd"], "default": "hdd"}],
+    "relations": [{"kind": "upgrades_to", "other_id": "0192f0c1-7b00-7000-8000-000000000003"}],
+    "external_ids": [{"system": "cmdb", "id": "OFF-1"}],
+}
+
 
 class OfferingCreate(Body):
     """A draft may be saved with gaps; publishing it lists what is missing."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_OFFERING]})
 
     service_id: UUID
     name: Name = Field(examples=["Virtual server, tier 1"])
@@ -54,6 +83,10 @@ class OfferingCreate(Body):
 
 class OfferingChange(Body):
     """What is left out stays as it is; what can be missing in a draft is taken back with null."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"audience": {"everyone": True}, "valid_until": "2028-01-01T00:00:00Z"}]}
+    )
 
     name: Name = unchanged()
     description: Text = unchanged()

@@ -3,14 +3,23 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from catalog_service.domain.service import ServiceState
 from catalog_service.schemas.parts import ExternalIds, Name, Text, unchanged
 from services.http import Body, ExternalId, Read
 
+_NODE: dict[str, JsonValue] = {
+    "name": "Servers and storage",
+    "description": "What applications run on",
+    "parent_id": "0192f0c1-7b00-7000-8000-000000000004",
+    "external_ids": [{"system": "cmdb", "id": "N-2"}],
+}
+
 
 class NodeCreate(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [_NODE]})
+
     name: Name = Field(examples=["Servers and storage"], description="No sibling has the same")
     description: Text = ""
     parent_id: UUID | None = Field(None, description="null: at the top")
@@ -19,6 +28,8 @@ class NodeCreate(Body):
 
 class NodeChange(Body):
     """What is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"description": "What applications run on"}]})
 
     name: Name = unchanged()
     description: Text = unchanged()

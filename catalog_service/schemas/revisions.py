@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from catalog_service.domain.revision import RevisionState
 from catalog_service.schemas.parts import Instant, Name, Sentence, Text, unchanged
@@ -27,7 +27,22 @@ class RevisionContent(Body):
     capability_ids: CapabilityIds | None = None
 
 
+_REVISION: dict[str, JsonValue] = {
+    "summary": "Ready within a day",
+    "changes": ["Servers are built in advance"],
+    "content": {
+        "description": "Servers on our own cluster, ready within a day.",
+        "features": ["Built in advance", "Four tiers"],
+    },
+    "improvement_ids": ["0192f0c1-7b00-7000-8000-000000000021"],
+    "demand_ids": ["0192f0c1-7b00-7000-8000-000000000022"],
+    "theme_ids": ["0192f0c1-7b00-7000-8000-000000000023"],
+}
+
+
 class RevisionCreate(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [_REVISION]})
+
     summary: Sentence = Field(examples=["Backup every six hours"])
     changes: Changes = Field(default_factory=list)
     content: RevisionContent = Field(default_factory=RevisionContent)
@@ -42,6 +57,12 @@ class RevisionNext(RevisionCreate):
 
 class RevisionChange(Body):
     """What is left out stays as it is; of the content too."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"summary": "Ready within a day", "content": {"features": ["Built in advance"]}}]
+        }
+    )
 
     summary: Sentence = unchanged()
     changes: Changes = unchanged()

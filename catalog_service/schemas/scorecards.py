@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from catalog_service.domain.facts import FactKind
 from catalog_service.domain.predicate import Outcome
 from catalog_service.schemas.parts import Key, Name, Text, unchanged
 from services.http import Body, Page, Read
 
-_CHECK = {"fact": "availability_target", "op": ">=", "value": "99.5"}
+_CHECK: dict[str, JsonValue] = {"fact": "availability_target", "op": ">=", "value": "99.5"}
 Check = Annotated[
     dict[str, Any],
     Field(
@@ -39,7 +39,27 @@ Levels = Annotated[list[ScorecardLevel], Field(min_length=1, max_length=10, desc
 Rules = Annotated[list[ScorecardRule], Field(min_length=1, max_length=100)]
 
 
+_LEVELS: list[JsonValue] = [{"key": "bronze", "name": "Bronze"}, {"key": "silver", "name": "Silver"}]
+_RULES: list[JsonValue] = [
+    {
+        "key": "owner",
+        "level": "bronze",
+        "title": "Somebody owns it",
+        "check": {"fact": "has_owner", "op": "==", "value": True},
+    },
+    {"key": "available", "level": "silver", "title": "Promises to be there", "check": _CHECK},
+]
+
+
 class ScorecardCreate(Body):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"key": "production-ready", "name": "Ready for production", "levels": _LEVELS, "rules": _RULES}
+            ]
+        }
+    )
+
     key: Key = Field(examples=["production-ready"])
     name: Name = Field(examples=["Ready for production"])
     description: Text = ""
@@ -50,6 +70,8 @@ class ScorecardCreate(Body):
 
 class ScorecardChange(Body):
     """What is left out stays as it is; `applies_to` can be taken back with null."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"levels": _LEVELS, "rules": _RULES}]})
 
     name: Name = unchanged()
     description: Text = unchanged()

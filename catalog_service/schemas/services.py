@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from catalog_service.domain.service import ServiceState
 from catalog_service.schemas.parts import LINE, ExternalIds, Name, PersonId, Text, Unit, unchanged
@@ -24,7 +24,21 @@ class SupportContact(Body):
     ]
 
 
+_SERVICE: dict[str, JsonValue] = {
+    "name": "Virtual servers",
+    "description": "Servers on our own cluster, patched and monitored.",
+    "unit_of_measure": "server",
+    "owner_id": "3f6c0a52-8d1e-4a77-9a54-0d8f6f0c1b2e",
+    "support_contact": {"team": "Server operations", "channel": "#servers"},
+    "taxonomy_node_id": "0192f0c1-7b00-7000-8000-000000000004",
+    "capability_ids": ["0192f0c1-7b00-7000-8000-000000000005"],
+    "external_ids": [{"system": "cmdb", "id": "SVC-1"}],
+}
+
+
 class ServiceCreate(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [_SERVICE]})
+
     name: Name = Field(examples=["Virtual servers"])
     description: Text = ""
     unit_of_measure: Unit = Field(description="What its cost and volume are counted in")
@@ -37,6 +51,10 @@ class ServiceCreate(Body):
 
 class ServiceChange(Body):
     """What is left out stays as it is; owner, support contact and taxonomy node can be taken back with null."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"support_contact": {"team": "Server operations", "channel": "#servers"}}]}
+    )
 
     name: Name = unchanged()
     description: Text = unchanged()

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from services.http.examples import add_examples
 from services.http.problems import MEDIA_TYPE, Problem
 
 _REFUSALS = {
@@ -82,6 +83,7 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
                 for parameter in operation["parameters"]:
                     if parameter["name"] == "if-match" and not operation.get("x-upsert"):
                         parameter["required"] = True
+    add_examples(document)
     return document
 
 

@@ -66,7 +66,10 @@ async def _upload(request: Request) -> SpooledUpload:
 Upload = Annotated[SpooledUpload, Depends(_upload)]
 
 
-def upload_body(*media_types: str) -> dict[str, Any]:
-    """For `openapi_extra=`: the raw body that an upload route takes."""
-    schema = {"schema": {"type": "string", "format": "binary"}}
-    return {"requestBody": {"required": True, "content": dict.fromkeys(media_types, schema)}}
+def upload_body(*media_types: str, examples: dict[str, Any] | None = None) -> dict[str, Any]:
+    """For `openapi_extra=`: the raw body that an upload route takes; `examples` by media type."""
+    raw = {"type": "string", "format": "binary"}
+    content: dict[str, Any] = {name: {"schema": {} if name.endswith("json") else raw} for name in media_types}
+    for name, example in (examples or {}).items():
+        content[name]["example"] = example
+    return {"requestBody": {"required": True, "content": content}}
