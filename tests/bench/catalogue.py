@@ -230,10 +230,12 @@ async def _measured(folder: Path, offerings: int, postgres: Postgres | None) -> 
         pick = random.Random(7)
         typos = ["srever", "datbase", "stoarge", "netwrk", "backpu", "mailbxo", "contaner", "webiste"]
         rare = sorted({name.split()[-1] for name, *_ in rows.offering_rows})
+        seldom = f"business_unit:{rows.units[57]}"
         last = await _last_cursor(client, {})
         deep = await _last_cursor(client, {"q": "managed"})
         cases: dict[str, Iterator[tuple[str, dict[str, Any]]]] = {
             "read by primary key": (lambda: (f"/v1/offerings/{pick.choice(mine)}", {})),
+            "a bare row by primary key": (lambda: (f"/v1/taxonomy-nodes/{pick.choice(rows.nodes)}", {})),
             "browse": (lambda: ("/v1/offerings", {})),
             "browse, last page": (lambda: ("/v1/offerings", {"cursor": last})),
             "browse one service": (lambda: ("/v1/offerings", {"service_id": str(pick.choice(rows.services))})),
@@ -242,6 +244,8 @@ async def _measured(folder: Path, offerings: int, postgres: Postgres | None) -> 
             "search, three common words": (lambda: ("/v1/offerings", {"q": f"virtual {pick.choice(_KINDS)} managed"})),
             "search, a typo": (lambda: ("/v1/offerings", {"q": pick.choice(typos)})),
             "search, rare word": (lambda: ("/v1/offerings", {"q": pick.choice(rare)})),
+            "browse, one in 300 fits": (lambda: ("/v1/offerings", {"audience": seldom})),
+            "search, one in 300 fits": (lambda: ("/v1/offerings", {"q": "managed", "audience": seldom})),
             "search, a letter": (lambda: ("/v1/offerings", {"q": pick.choice("abcdefghiklmnoprstuvwxyz")})),
         }
         timings: dict[str, Timing] = {case: Timing([], 0.0) for case in cases}
