@@ -69,7 +69,10 @@ class BundleItem(NamedTuple):
 
 class Offering(Aggregate, Base):
     __tablename__ = "offering"
-    __table_args__ = (UniqueConstraint("series_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("series_id", "number"),
+        Index("ix_offering_state_id", "state", "id"),  # the list of one state, in its order
+    )
 
     service_id: Mapped[UUID] = mapped_column(ForeignKey("service.id"), index=True)
     name: Mapped[str]

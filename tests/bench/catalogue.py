@@ -188,9 +188,10 @@ async def fill(database: Database, rows: Catalogue) -> None:
         ]
         await insert(OfferingAudience, ("offering_id", "kind", "value"), lines)
         await search_index.index_offerings(session, rows.offerings)
-    async with database.writer.connect() as connection:
-        await connection.execute(text("ANALYZE"))
-        await connection.commit()
+    if not database.is_sqlite:  # where autovacuum would do it; nobody does it on SQLite
+        async with database.writer.connect() as connection:
+            await connection.execute(text("ANALYZE"))
+            await connection.commit()
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from catalog_service import queries
 from catalog_service.app import definition
@@ -133,6 +133,26 @@ async def test_who_sees_what(database: Database) -> None:
             # What has lapsed can still be read; a service of which nothing has been live yet hides nothing.
             more = set() if sight.drafts else {"until now", "draft"}
             assert services == expected | more, (principal.roles, unit)
+
+
+async def test_the_database_finds_audiences_by_index(database: Database) -> None:
+    """The list is walked along its key, unsorted, and each offering's audience is looked up by an index."""
+    async with database.reading() as session:
+        sight = await queries.sight_of(session, caller("consumer", units=("physics",)), now=NOW)
+        dialect = session.get_bind().dialect
+        for filters in (queries.Filters(), queries.Filters(state=LIVE)):
+            query = queries.offered_to(sight, filters, dialect.name).order_by(Offering.id).limit(50)
+            sql = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True})).replace(":", "\\:")
+            if dialect.name == "sqlite":
+                plan = [row[-1] for row in await session.execute(text(f"EXPLAIN QUERY PLAN {sql}"))]
+                assert not [line for line in plan if "SCAN offering_audience" in line or "TEMP B-TREE" in line], plan
+                assert [line for line in plan if "SEARCH offering_audience USING" in line], plan
+            else:
+                # Of a handful of rows a scan is cheaper: it is off, as what is asked is whether an index fits.
+                await session.execute(text("SET LOCAL enable_seqscan = off"))
+                plan = [row[0] for row in await session.execute(text(f"EXPLAIN {sql}"))]
+                assert not [line for line in plan if "Seq Scan" in line], plan
+                assert [line for line in plan if "offering_audience" in line and "Index" in line], plan
 
 
 async def test_a_unit_of_somebody_else_is_refused(database: Database) -> None:
