@@ -26,6 +26,7 @@ def upgrade() -> None:
     with op.batch_alter_table("search_document") as batch:
         batch.create_index(batch.f("ix_search_document_generation"), ["generation"], unique=False)
     with op.batch_alter_table("offering") as batch:
+        batch.create_index("ix_offering_everyone", ["everyone", "id"], unique=False)
         batch.create_index("ix_offering_state_id", ["state", "id"], unique=False)
     generation = op.create_table(
         "search_generation",
@@ -40,6 +41,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("offering") as batch:
         batch.drop_index("ix_offering_state_id")
+        batch.drop_index("ix_offering_everyone")
 
     op.drop_table("search_generation")
     with op.batch_alter_table("search_document") as batch:

@@ -5,7 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, Select, String, Uuid, any_, bindparam, cast, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    String,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    union,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, defer, load_only, raiseload
@@ -13,7 +28,7 @@ from sqlalchemy.orm import contains_eager, defer, load_only, raiseload
 from catalog_service.domain.commitment import CommitmentKind
 from catalog_service.domain.offering import OfferingState
 from catalog_service.inverted_index import Hits
-from catalog_service.queries.entitlement import Sight, entitled
+from catalog_service.queries.entitlement import Sight, could_see, entitled
 from catalog_service.queries.external_ids import split_external_id
 from catalog_service.tables import (
     Capability,
@@ -44,6 +59,12 @@ class Filters:
     commitment: CommitmentKind | None = None
     audience: str | None = None
     external_id: str | None = None
+
+    @property
+    def from_an_index(self) -> bool:
+        """Whether the offerings that they leave are found without reading the others."""
+        hangs_from = (self.service_id, self.taxonomy_node_id, self.capability_id, self.audience, self.external_id)
+        return any(each is not None for each in hangs_from)
 
     @property
     def any(self) -> bool:
@@ -109,14 +130,12 @@ def _for_audience(text: str) -> ColumnElement[bool]:
     kind, _, value = text.partition(":")
     if not value:
         return Offering.everyone.is_(kind == "everyone")
-    line = select(OfferingAudience.offering_id).where(
-        OfferingAudience.offering_id == Offering.id, OfferingAudience.kind == kind, OfferingAudience.value == value
-    )
-    return line.exists()
+    line = select(OfferingAudience.offering_id).where(OfferingAudience.kind == kind, OfferingAudience.value == value)
+    return Offering.id.in_(line)
 
 
 def _with_below(table: Any, root: UUID) -> Any:
-    below = select(table.id).where(table.id == root).cte(f"below_{table.__tablename__}", recursive=True)
+    below = select(table.id).where(table.id == root).cte(recursive=True)
     return below.union(select(table.id).join(below, table.parent_id == below.c.id))
 
 
@@ -151,8 +170,8 @@ async def page_of_hits(
     dialect = session.get_bind().dialect.name
     conditions = visible(sight, filters, dialect)
     chosen: list[tuple[int, int]] = []
-    if filters.service_id is not None or filters.external_id is not None:
-        hits = await _within(session, hits, conditions) or hits
+    if filters.from_an_index:
+        hits = await _within(session, hits, conditions, _could_be(filters)) or hits
     at_once = limit + 1 if sight.drafts and not filters.any else 4 * (limit + 1)
     narrowed = False
     while True:
@@ -167,20 +186,37 @@ async def page_of_hits(
         after = shown[-1]
         if not narrowed and len(seen) * 20 < len(shown):
             narrowed = True
-            hits = await _within(session, hits, conditions) or hits
+            hits = await _within(session, hits, conditions, could_see(sight)) or hits
         at_once = min(4 * at_once, _MOST_AT_ONCE)
     page = chosen[:limit]
     return Found([offering_ids[number] for _, number in page], page, len(chosen) > limit)
 
 
-async def _within(session: AsyncSession, hits: Hits, conditions: Iterable[ColumnElement[bool]]) -> Hits | None:
-    """The hits among what the conditions leave, if that is little."""
-    left = (
-        select(SearchDocument.number)
-        .join(Offering, Offering.id == SearchDocument.offering_id)
-        .where(*conditions)
-        .limit(_FEW + 1)
-    )
+def _could_be(filters: Filters) -> CompoundSelect[UUID] | None:
+    """Ids of what hangs from a node or serves a capability, by indexes alone: SQLite finds no way to them in an OR."""
+    here = select(Offering.id)
+    if filters.taxonomy_node_id is not None:
+        below = select(_with_below(TaxonomyNode, filters.taxonomy_node_id).c.id)
+        of_services = select(Service.id).where(Service.taxonomy_node_id.in_(below))
+        return union(here.where(Offering.taxonomy_node_id.in_(below)), here.where(Offering.service_id.in_(of_services)))
+    if filters.capability_id is not None:
+        below = select(_with_below(Capability, filters.capability_id).c.id)
+        providing = select(ServiceCapability.service_id).where(ServiceCapability.capability_id.in_(below))
+        return union(here.where(Offering.service_id.in_(providing)))
+    return None
+
+
+async def _within(
+    session: AsyncSession, hits: Hits, conditions: Iterable[ColumnElement[bool]], possible: CompoundSelect[UUID] | None
+) -> Hits | None:
+    """The hits among what the conditions leave, if that is little; `possible` are ids that all of it is among."""
+    left = select(SearchDocument.number).join(Offering, Offering.id == SearchDocument.offering_id)
+    if possible is not None:
+        some = possible.limit(_FEW + 1).subquery()
+        if (await session.scalar(select(func.count()).select_from(some)) or 0) > _FEW:
+            return None
+        left = left.join(some, some.c[0] == Offering.id)
+    left = left.where(*conditions).limit(_FEW + 1)
     numbers = list(await session.scalars(left))
     return hits.only(numbers) if len(numbers) <= _FEW else None
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, true
+from sqlalchemy import ColumnElement, CompoundSelect, and_, exists, or_, select, true, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog_service.domain.offering import OfferingState
@@ -114,6 +114,18 @@ def _fits(sight: Sight) -> ColumnElement[bool]:
         Offering.everyone,
         and_(by_unit, or_(by_role, ~_line("role"))),
         and_(by_role, ~_line("business_unit")),
+    )
+
+
+def could_see(sight: Sight) -> CompoundSelect[UUID] | None:
+    """Ids of what may be for a caller whom few offerings may be for, by indexes alone; None where that is no help."""
+    if sight.units is None or sight.roles is None:
+        return None
+    line, units = OfferingAudience, sorted(str(unit) for unit in sight.units)
+    return union(
+        select(Offering.id).where(Offering.everyone.is_(True)),
+        select(line.offering_id).where(line.kind == "business_unit", line.value.in_(units)),
+        select(line.offering_id).where(line.kind == "role", line.value.in_(sorted(sight.roles))),
     )
 
 

@@ -71,6 +71,7 @@ class Offering(Aggregate, Base):
     __tablename__ = "offering"
     __table_args__ = (
         UniqueConstraint("series_id", "number"),
+        Index("ix_offering_everyone", "everyone", "id"),
         Index("ix_offering_state_id", "state", "id"),  # the list of one state, in its order
     )
 
