@@ -40,9 +40,12 @@ def example_of(schema: dict[str, Any], schemas: dict[str, dict[str, Any]], depth
     """A value that fits `schema`; `schemas` are what its references lead to."""
     if schema.get("examples"):
         return schema["examples"][0]
-    for word in ("example", "const", "default"):
+    for word in ("example", "const"):
         if schema.get(word) is not None:
             return schema[word]
+    default = schema.get("default")
+    if default is not None and (default or not schema.keys() & {"minLength", "minItems"}):  # "" may mean "left out"
+        return default
     if schema.get("enum"):
         return schema["enum"][0]
     if reference := schema.get("$ref"):
