@@ -21,6 +21,9 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?")
 _NAMESPACE = re.compile(r"[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
 _REFERENCE = re.compile(r"(?:([^:/]+):)?(?:([^:/]+)/)?([^:/]+)")
 _KINDS = ("domain", "system", "component")
+_SERVICES = ("system", "component")
+_SOURCE = "backstage.io/source-location"
+_MOST_OF_A_CHANNEL = 200
 # What is in use is at least worth an evaluation; publishing is for the people who answer for it.
 _STATES = {"production": "under_evaluation"}
 Note = Callable[[int, str, str], None]
@@ -63,10 +66,10 @@ def converted(entities: Iterable[EntityEntry], note: Note, skipped: dict[str, in
         if kind.lower() == "component":
             waiting.append((entity, own))
         else:
-            yield _entry(entity, own, domains.get(own))
+            yield _entry(entity, own, domains.get(own), note, skipped)
     for entity, own in waiting:
         system = _reference(entity, "system", "system", note)
-        yield _entry(entity, own, domains.get(system or ""))
+        yield _entry(entity, own, domains.get(system or ""), note, skipped)
 
 
 def reference(text: str, kind: str, namespace: str = NAMESPACE) -> str | None:
@@ -98,17 +101,56 @@ def _own_reference(entity: EntityEntry, kind: str, note: Note) -> str | None:
 
 def _reference(entity: EntityEntry, field: str, kind: str, note: Note) -> str | None:
     said = entity.value.get("spec", {}).get(field)
-    if said is None:
-        return None
-    found = (
-        reference(said, kind, entity.value["metadata"].get("namespace", NAMESPACE)) if isinstance(said, str) else None
-    )
+    return None if said is None else _read(entity, said, kind, field, note)
+
+
+def _read(entity: EntityEntry, said: Any, kind: str, where: str, note: Note) -> str | None:
+    namespace = entity.value["metadata"].get("namespace", NAMESPACE)
+    found = reference(said, kind, namespace) if isinstance(said, str) else None
     if found is None:
-        note(entity.lines[0], f"{entity.pointer}/spec/{field}", "is no reference: [<kind>:][<namespace>/]<name>")
+        note(entity.lines[0], f"{entity.pointer}/spec/{where}", "is no reference: [<kind>:][<namespace>/]<name>")
     return found
 
 
-def _entry(entity: EntityEntry, own: str, domain: str | None) -> EntityEntry:
+def _dependencies(entity: EntityEntry, note: Note, skipped: dict[str, int]) -> list[dict[str, str]]:
+    """What else than services it depends on is counted as skipped; what is said twice counts once."""
+    said = entity.value["spec"]["dependsOn"]
+    if not isinstance(said, list):
+        note(entity.lines[0], f"{entity.pointer}/spec/dependsOn", "must be a list")
+        return []
+    needed: dict[str, None] = {}
+    for number, text in enumerate(said):
+        found = _read(entity, text, "component", f"dependsOn/{number}", note)
+        if found is None:
+            continue
+        kind = found.partition(":")[0]
+        if kind in _SERVICES:
+            needed[found] = None
+        else:
+            name = f"dependency on {kind if kind in ('resource', 'api') else 'other'}"
+            skipped[name] = skipped.get(name, 0) + 1
+    return [{"on_id": f"{SYSTEM}:{found}", "kind": "requires"} for found in needed]
+
+
+def _contact(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, str] | None:
+    """The owner and where it can be reached; None if it is no group, or the entity does not say where."""
+    owner = spec.get("owner")
+    team = reference(owner, "group", metadata.get("namespace", NAMESPACE)) if isinstance(owner, str) else None
+    if team is None or not team.startswith("group:"):
+        return None
+    urls = [link.get("url") for link in _list(metadata.get("links")) if isinstance(link, Mapping)]
+    annotations = metadata.get("annotations")
+    source = annotations.get(_SOURCE) if isinstance(annotations, Mapping) else None
+    channels = [
+        url.strip()
+        for url in [*urls, source.removeprefix("url:") if isinstance(source, str) else None]
+        if isinstance(url, str) and 0 < len(url.strip()) <= _MOST_OF_A_CHANNEL and url.isprintable()
+    ]
+    first = next((url for url in channels if url.lower().startswith("mailto:")), None) or next(iter(channels), None)
+    return None if first is None else {"team": team, "channel": first}
+
+
+def _entry(entity: EntityEntry, own: str, domain: str | None, note: Note, skipped: dict[str, int]) -> EntityEntry:
     metadata, spec = entity.value["metadata"], entity.value.get("spec", {})
     kind = own.partition(":")[0]
     value: dict[str, Any] = {
@@ -120,7 +162,12 @@ def _entry(entity: EntityEntry, own: str, domain: str | None) -> EntityEntry:
         if isinstance(parent := spec.get("subdomainOf"), str) and (above := reference(parent, "domain")):
             value["parent_id"] = f"{SYSTEM}:{above}"
     else:
-        notes = _notes(metadata, spec)
+        contact = _contact(metadata, spec)
+        if contact is not None:
+            value["support_contact"] = contact
+        if spec.get("dependsOn") is not None:
+            value["dependencies"] = _dependencies(entity, note, skipped)
+        notes = _notes(metadata, spec, ("type", "lifecycle") if contact else ("type", "lifecycle", "owner"))
         if isinstance(value["description"], str) and notes:
             value["description"] = "\n\n".join(part for part in (value["description"].strip(), notes) if part)
         value["unit_of_measure"] = kind
@@ -131,10 +178,8 @@ def _entry(entity: EntityEntry, own: str, domain: str | None) -> EntityEntry:
     return entity
 
 
-def _notes(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
-    lines = [
-        f"{field.capitalize()}: {spec[field]}" for field in ("type", "lifecycle", "owner") if _is_text(spec.get(field))
-    ]
+def _notes(metadata: Mapping[str, Any], spec: Mapping[str, Any], fields: Iterable[str]) -> str:
+    lines = [f"{field.capitalize()}: {spec[field]}" for field in fields if _is_text(spec.get(field))]
     if tags := [tag for tag in _list(metadata.get("tags")) if _is_text(tag)]:
         lines.append(f"Tags: {', '.join(tags)}")
     for link in _list(metadata.get("links")):

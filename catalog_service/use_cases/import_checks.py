@@ -177,7 +177,7 @@ class Checks:
 
     def _put_ids(self, section: Section, entry: Entry, value: dict[str, Any]) -> None:
         for path, target in section.references.items():
-            for holder, key, where in list(places_of(value, path)):
+            for holder, key, where in reversed(list(places_of(value, path))):
                 text = holder[key]
                 if not isinstance(text, str):
                     continue
@@ -186,7 +186,10 @@ class Checks:
                     replace(value, where, str(found))
                 elif entry.origin:
                     self._reading.skipped["unknown references"] = self._reading.skipped.get("unknown references", 0) + 1
-                    replace(value, where, None)
+                    if len(where) == 1:
+                        replace(value, where, None)
+                    else:  # an item of a list, of which those behind it have been looked at
+                        value[where[0]] = [*value[where[0]][: where[1]], *value[where[0]][int(where[1]) + 1 :]]
                 else:
                     _replace_unknown(value, where)
                     self._note(entry, where, f"there is no {ALL[target].singular} known as {text[:200]!r}")

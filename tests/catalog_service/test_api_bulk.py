@@ -369,6 +369,31 @@ async def test_backstages_own_examples_are_imported(catalog: ServiceHarness) -> 
     assert "line 1: this is not YAML" in fault or "/metadata/name" in fault
 
 
+async def test_what_an_entity_depends_on_is_found_in_the_file_or_the_catalogue(catalog: ServiceHarness) -> None:
+    admin = catalog.client(["admin"])
+
+    def component(name: str, spec: str) -> str:
+        metadata = f"{{name: {name}, links: [{{url: 'https://chat.example/{name}'}}]}}"
+        return f"---\napiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {metadata}\nspec: {spec}\n"
+
+    assert (await imported(catalog, admin, component("db", "{owner: ops}"))).result["created"] == 1
+    needed = "{owner: shop, dependsOn: [gone, db, 'component:cache', 'system:lost', 'resource:disk']}"
+    job = await imported(catalog, admin, component("web", needed) + component("cache", "{owner: 'user:ann'}"))
+    assert job.problem is None, job.problem
+    assert job.result["skipped"] == {"dependency on resource": 1, "unknown references": 2}
+    out = {each["name"]: each for each in yaml.safe_load(await exported(admin))["services"]}
+    assert sorted(each["on_id"] for each in out["web"]["dependencies"]) == [
+        "backstage:component:default/cache",
+        "backstage:component:default/db",
+    ]
+    assert out["web"]["support_contact"] == {"team": "group:default/shop", "channel": "https://chat.example/web"}
+    assert out["cache"]["support_contact"] is None
+    assert "Owner: user:ann" in out["cache"]["description"]
+    assert (await imported(catalog, admin, component("web", needed))).result["unchanged"] == 1
+    circle = component("db", "{owner: ops, dependsOn: [web]}")
+    assert faults_of(await imported(catalog, admin, circle))[0].startswith("/0/dependencies line 2: services would")
+
+
 async def test_dependencies_are_imported_once_all_services_are_there(catalog: ServiceHarness) -> None:
     admin = catalog.client(["admin"])
     text = """\

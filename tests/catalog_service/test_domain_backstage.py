@@ -68,8 +68,47 @@ def test_a_component_becomes_a_service_at_the_node_of_its_systems_domain() -> No
     assert service["taxonomy_node_id"] == "backstage:domain:default/artists"
     assert service["external_ids"] == [{"system": "backstage", "id": "component:default/artist-lookup"}]
     assert service["description"] == (
-        "Looks up artists.\n\nType: service\nLifecycle: production\nOwner: team-a\nTags: java\n"
+        "Looks up artists.\n\nType: service\nLifecycle: production\nTags: java\n"
         "Link: Users: https://example.com/user\nLink: https://example.com/bare"
+    )
+
+
+@pytest.mark.parametrize(
+    ("owner", "metadata", "contact"),
+    [
+        ("team-a", {"links": [{"url": "https://a"}, {"url": "mailto:a@b"}]}, ("group:default/team-a", "mailto:a@b")),
+        ("Group:Ops/A", {"links": [{"url": "https://a"}]}, ("group:ops/a", "https://a")),
+        ("a", {"annotations": {"backstage.io/source-location": "url:https://s/"}}, ("group:default/a", "https://s/")),
+        ("a", {"links": ["x", {"url": "\n"}, {"url": "h" * 201}], "annotations": []}, None),
+        ("user:a", {"links": [{"url": "https://a"}]}, None),  # a contact is never a person
+        ("The A team", {"links": [{"url": "https://a"}]}, None),
+        (["a"], {"links": [{"url": "https://a"}]}, None),
+    ],
+)
+def test_an_owner_that_can_be_reached_is_the_support_contact(
+    owner: Any, metadata: dict[str, Any], contact: tuple[str, str] | None
+) -> None:
+    [entry], faults, _ = convert(entity("Component", "c", {"owner": owner}, **metadata))
+    assert faults == []
+    said = entry.value.get("support_contact")
+    assert said == (contact and {"team": contact[0], "channel": contact[1]})
+    assert ("Owner: " in entry.value["description"]) is (contact is None and isinstance(owner, str))
+
+
+def test_services_that_it_depends_on_are_its_dependencies() -> None:
+    needed = ["b", "Component:B", "system:other/s", "resource:db", "API:a", "user:u", "b"]
+    entries, faults, skipped = convert(
+        entity("Component", "a", {"dependsOn": needed}, namespace="Team"), entity("Component", "b")
+    )
+    assert [each["on_id"] for each in entries[0].value["dependencies"]] == [
+        "backstage:component:team/b",
+        "backstage:system:other/s",
+    ]
+    assert {each["kind"] for each in entries[0].value["dependencies"]} == {"requires"}
+    assert "dependencies" not in entries[1].value, "what is not said stays as it is"
+    assert (faults, skipped) == (
+        [],
+        {"dependency on resource": 1, "dependency on api": 1, "dependency on other": 1},
     )
 
 
@@ -91,6 +130,8 @@ def test_what_has_no_place_is_skipped_and_counted() -> None:
         (entity("System", "a", namespace="no way"), "/0/metadata/namespace line 1: must be"),
         (entity("System", "a") | {"spec": []}, "/0/spec line 1: must be a mapping"),
         (entity("System", "a", {"domain": "a b"}), "/0/spec/domain line 1: is no reference"),
+        (entity("Component", "a", {"dependsOn": "b"}), "/0/spec/dependsOn line 1: must be a list"),
+        (entity("Component", "a", {"dependsOn": ["b", 7]}), "/0/spec/dependsOn/1 line 1: is no reference"),
         (entity("Component", "a", {"system": ["b"]}), "/0/spec/system line 1: is no reference"),
     ],
 )
