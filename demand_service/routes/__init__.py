@@ -1,6 +1,17 @@
 """HTTP in, HTTP out: a module per capability."""
 
-from demand_service.routes import approvals, business_units, demands, engagement, orders, profiles, unit_imports
+from demand_service.routes import (
+    approvals,
+    assessment,
+    business_units,
+    demands,
+    engagement,
+    orders,
+    portfolio,
+    profiles,
+    scores,
+    unit_imports,
+)
 
 ROUTERS = [
     profiles.router,
@@ -10,4 +21,7 @@ ROUTERS = [
     demands.router,
     approvals.router,
     orders.router,
+    scores.router,
+    assessment.router,
+    portfolio.router,
 ]

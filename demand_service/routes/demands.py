@@ -7,6 +7,7 @@ from demand_service import queries
 from demand_service.domain.funnel import DemandState, Step
 from demand_service.routes.asking import asking, asking_on_version
 from demand_service.schemas import (
+    AssessmentCounts,
     Deferral,
     DemandCreate,
     DemandDetail,
@@ -17,7 +18,7 @@ from demand_service.schemas import (
     Reason,
 )
 from demand_service.tables import Demand
-from demand_service.use_cases import demands, proposals
+from demand_service.use_cases import assessment, demands, proposals
 from demand_service.use_cases.steps import Asked, DemandNotFound
 from services.http import Api, Etag, Now, Page, Paging, ReadSession, WriteSession, paginate
 from services.identity import Principal, Role, UnitScope, may
@@ -53,13 +54,16 @@ async def list_demands(
 
 
 @router.get("/demands/{demand_id}", response_model=DemandDetail, summary="Read a demand")
-async def read_demand(demand_id: UUID, session: ReadSession, etag: Etag, principal: Reader, units: UnitScope) -> Demand:
-    """With its quote, the decision on it, and each step so far: from, to, who, when, why."""
+async def read_demand(
+    demand_id: UUID, session: ReadSession, etag: Etag, principal: Reader, units: UnitScope
+) -> DemandDetail:
+    """With its quote, the decision on it, each step so far, and how much of its RAID is open."""
     demand = await queries.demand_with_history(session, demand_id)
     if demand is None:
         raise DemandNotFound(f"there is no demand {demand_id}")
     units.require(demand.business_unit_id)
-    return etag(demand)
+    counts = AssessmentCounts(**await assessment.counts(session, demand_id))
+    return DemandDetail.model_validate(etag(demand)).model_copy(update={"assessment": counts})
 
 
 @router.patch("/demands/{demand_id}", response_model=DemandRead, summary="Change a demand")

@@ -1,6 +1,7 @@
 """Request and response bodies of demand, a module per room."""
 
 from demand_service.schemas.core import (
+    AssessmentCounts,
     BusinessUnitCreate,
     BusinessUnitPatch,
     BusinessUnitRead,
@@ -65,6 +66,7 @@ __all__ = [
     "AlignmentCreate",
     "AlignmentPatch",
     "AlignmentRead",
+    "AssessmentCounts",
     "BusinessUnitCreate",
     "BusinessUnitPatch",
     "BusinessUnitRead",

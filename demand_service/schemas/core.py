@@ -216,9 +216,18 @@ class QuoteRead(Read):
     budget_state: BudgetState
 
 
+class AssessmentCounts(Read):
+    open_risks: int
+    open_issues: int
+    open_decisions: int
+    open_actions: int
+    stakeholders: int
+
+
 class DemandDetail(DemandRead):
     quote: QuoteRead | None
     history: list[TransitionRead]
+    assessment: AssessmentCounts | None = None
 
 
 # ---- approval policies

@@ -1,5 +1,14 @@
 """Tables of demand, a module per room."""
 
+from demand_service.tables.assessment import (
+    BusinessCase,
+    CashFlowTable,
+    DemandScore,
+    DemandScoreEntry,
+    KnownBalance,
+    RaidItem,
+    Stakeholder,
+)
 from demand_service.tables.core import (
     ApprovalPolicy,
     Base,
@@ -32,14 +41,19 @@ __all__ = [
     "Alignment",
     "ApprovalPolicy",
     "Base",
+    "BusinessCase",
     "BusinessUnit",
     "BusinessUnitExternalId",
+    "CashFlowTable",
     "Demand",
+    "DemandScore",
+    "DemandScoreEntry",
     "DemandTransition",
     "FulfilmentOrder",
     "FulfilmentTask",
     "Goal",
     "GoalMeasurement",
+    "KnownBalance",
     "KnownOffering",
     "KnownQuote",
     "LeadTime",
@@ -49,6 +63,8 @@ __all__ = [
     "PlannedChange",
     "ProfileFact",
     "Promise",
+    "RaidItem",
+    "Stakeholder",
     "Subscription",
     "UnitPlacement",
     "words",
