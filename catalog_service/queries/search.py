@@ -44,12 +44,13 @@ class SearchIndex:
             raise TooManyWords(
                 f"a search takes up to {MOST_WORDS} words", faults=[Fault("q", f"has more than {MOST_WORDS} words")]
             )
+        # Before the lock: whoever holds it must not wait for a connection that one of those in the queue has.
+        now = await session.scalar(select(SearchGeneration.generation)) or 0
         async with self._reading:
-            await self._catch_up(session)
+            await self._catch_up(session, now)
             return self.words.find(text)
 
-    async def _catch_up(self, session: AsyncSession) -> None:
-        now = await session.scalar(select(SearchGeneration.generation)) or 0
+    async def _catch_up(self, session: AsyncSession, now: int) -> None:
         if now <= self._generation:  # lower where another request has read a later state since this one began
             return
         around = await _Surroundings.read(session)

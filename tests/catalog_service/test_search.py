@@ -1,5 +1,6 @@
 """Search over HTTP: the same hits in the same order on both databases, pages, facets, and whatever people type."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -296,6 +297,14 @@ async def test_what_goes_past_the_session_is_told_or_read_anew(service: ServiceH
     assert (job.state, job.result) == ("succeeded", {"offerings": 6})
     assert len(await names(client, q="rewriten")) == 6
     assert (await service.client(["service_owner"]).post("/v1/search-index/rebuild")).status_code == 403
+
+
+async def test_many_searches_at_once_after_a_change(service: ServiceHarness) -> None:
+    """One of them reads the change, the others wait for it: none for a connection that another one in the queue has."""
+    await fill(service)
+    clients = [service.client([role], [ARTS]) for role in ("consumer", "admin")] * 10
+    answers = await asyncio.gather(*(client.get("/v1/offerings", params={"q": "small"}) for client in clients))
+    assert [len(answer.json()["items"]) for answer in answers] == [1] * 20
 
 
 async def _items(client: httpx.AsyncClient, **params: Any) -> list[dict[str, Any]]:

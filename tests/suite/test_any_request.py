@@ -36,7 +36,9 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSuite]:
 def try_everything(suite: EmbeddedSuite, examples: int) -> tuple[int, int]:
     """Send `examples` generated requests to each operation; how many operations and requests that were."""
     token = itaas("token", "--role", "admin", "--data-dir", str(suite.data_dir)).stdout.strip()
-    schema = schemathesis.openapi.from_dict(httpx.get(f"{suite.url}/openapi.json").raise_for_status().json())
+    schema = schemathesis.openapi.from_dict(
+        httpx.get(f"{suite.url}/openapi.json", timeout=60).raise_for_status().json()
+    )
     operations = requests = 0
     for result in schema.get_all_operations():
         operation = result.ok()
