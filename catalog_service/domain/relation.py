@@ -26,6 +26,7 @@ class RelationKind(StrEnum):
 # Those of which a way back to where one started makes no sense.
 DIRECTED = (RelationKind.REQUIRES, RelationKind.UPGRADES_TO)
 Edges = Mapping[UUID, Sequence[UUID]]
+MOST_NAMED = 20
 
 
 class RelationInvalid(Invalid): ...
@@ -113,6 +114,14 @@ def require_no_contradiction(required: Iterable[UUID], barred: Iterable[UUID], n
             f"{', '.join(said)} cannot be both required and excluded",
             faults=[Fault("/relations", f"{name} is required and excluded") for name in said],
         )
+
+
+def require_no_contradiction_above(pairs: Iterable[tuple[UUID, UUID]], names: Mapping[UUID, str]) -> None:
+    """Raises RelationContradiction for pairs (who requires, what is required) of which the one excludes the other."""
+    said = [(repr(names.get(one, str(one))), repr(names.get(other, str(other)))) for one, other in sorted(pairs)]
+    if said:
+        messages = [f"{one} requires {other}, and one of them excludes the other" for one, other in said[:MOST_NAMED]]
+        raise RelationContradiction(messages[0], faults=[Fault("/relations", message) for message in messages])
 
 
 def check_members(own: UUID | None, members: Sequence[UUID]) -> None:

@@ -97,6 +97,30 @@ async def excluded_by(session: AsyncSession, offering_id: UUID) -> list[UUID]:
     return list(await session.scalars(query))
 
 
+async def requirers(session: AsyncSession, offering_id: UUID) -> set[UUID]:
+    """The offerings that require this one, also by way of others."""
+    back = select(OfferingRelation.other_id, OfferingRelation.offering_id).where(
+        OfferingRelation.kind == RelationKind.REQUIRES
+    )
+    return (await _edges(session, back, OfferingRelation.other_id, [offering_id])).keys() - {offering_id}
+
+
+async def exclusions_between(
+    session: AsyncSession, some: set[UUID], others: set[UUID], *, without: UUID
+) -> set[tuple[UUID, UUID]]:
+    """The pairs (one of `some`, one of `others`) that exclude each other, whichever says it but `without`."""
+    said = select(OfferingRelation.offering_id, OfferingRelation.other_id).where(
+        OfferingRelation.kind == RelationKind.EXCLUDES, OfferingRelation.offering_id != without
+    )
+    found: set[tuple[UUID, UUID]] = set()
+    for part in _parts(sorted(some)):
+        for one, other in await session.execute(said.where(OfferingRelation.offering_id.in_(part))):
+            found |= {(one, other)} if other in others else set()
+        for other, one in await session.execute(said.where(OfferingRelation.other_id.in_(part))):
+            found |= {(one, other)} if other in others else set()
+    return found
+
+
 async def offering_names(session: AsyncSession, offering_ids: Iterable[UUID]) -> dict[UUID, str]:
     """Of those that exist."""
     found: dict[UUID, str] = {}
@@ -168,15 +192,15 @@ async def versions_in(session: AsyncSession, series_ids: Iterable[UUID]) -> Asyn
             yield row
 
 
-async def current_versions(session: AsyncSession, offering_ids: Sequence[UUID]) -> dict[UUID, Offering]:
-    """For each offering the version of its series that is published; without those of which none is."""
+async def versions_on_offer(session: AsyncSession, offering_ids: Sequence[UUID]) -> dict[UUID, list[Offering]]:
+    """For each offering the versions of its series that are published or scheduled, the oldest first."""
     asked = select(Offering.id, Offering.series_id).where(Offering.id.in_(offering_ids))
     series_of = {offering_id: series_id for offering_id, series_id in await session.execute(asked)}
-    live = select(Offering).where(
-        Offering.series_id.in_(set(series_of.values())), Offering.state == OfferingState.PUBLISHED
-    )
-    found = {offering.series_id: offering for offering in (await session.scalars(live)).unique()}
-    return {offering_id: found[series_id] for offering_id, series_id in series_of.items() if series_id in found}
+    live = select(Offering).where(Offering.series_id.in_(set(series_of.values())), Offering.state.in_(ON_OFFER))
+    found: dict[UUID, list[Offering]] = {}
+    for version in (await session.scalars(live.order_by(Offering.number))).unique():
+        found.setdefault(version.series_id, []).append(version)
+    return {offering_id: found.get(series_id, []) for offering_id, series_id in series_of.items()}
 
 
 async def siblings_on_offer(session: AsyncSession, offering: Offering) -> list[tuple[str, dict[str, Any]]]:

@@ -42,6 +42,9 @@ async def read_offering(
     detail.price = (await price_reads(session, [offering_id], whose_price(principal, None), now)).get(offering_id)
     found = await queries.related(session, offering_id, queries.entitled(sight, lapsed=True))
     detail.related = [schemas.RelatedRead.model_validate(each) for each in found]
+    if not sight.drafts:  # that there is something else behind an id is not theirs to know
+        shown = {(each.kind, each.other_id) for each in detail.related}
+        detail.relations = [line for line in detail.relations if (line.kind, line.other_id) in shown]
     if sees_figures(principal):
         detail.unit_cost = (await service_costs(session, [offering.service_id], now)).get(offering.service_id)
         detail.active_subscriptions = await queries.active_subscriptions(session, offering_id)

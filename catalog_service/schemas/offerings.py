@@ -173,7 +173,7 @@ class OfferingDetail(OfferingRead):
 
 
 class VersionRead(Read):
-    """A version of an offering, the newest first."""
+    """A version of an offering, the oldest first."""
 
     id: UUID
     number: int

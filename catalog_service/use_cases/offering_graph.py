@@ -1,6 +1,7 @@
 """Relations and bundles: what is said is held against all that is said already, with nobody else adding to it."""
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,11 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from catalog_service import queries
 from catalog_service.domain import relation as domain
 from catalog_service.domain.fulfilment import find_cycle
+from catalog_service.domain.offering import OfferingState
 from catalog_service.domain.relation import DIRECTED, Edges, RelationKind
 from catalog_service.domain.validity import Window
 from catalog_service.schemas import BundleMember, Option, Relation
 from catalog_service.tables import Offering
 from services.errors import Conflict, Fault, Invalid, Refusal
+
+_NO_END = datetime.max.replace(tzinfo=UTC)
 
 
 class OfferingUnknown(Invalid): ...
@@ -33,6 +37,7 @@ async def check_relations(session: AsyncSession, own: UUID, name: str, relations
         return
     await queries.hold_offering_graph(session)
     required: set[UUID] = set()
+    excluded = {other for kind, other in lines if kind is RelationKind.EXCLUDES}
     for kind in DIRECTED:
         targets = [other for said, other in lines if said is kind]
         edges = await queries.relation_edges(session, kind, targets)
@@ -41,9 +46,15 @@ async def check_relations(session: AsyncSession, own: UUID, name: str, relations
         )
         if kind is RelationKind.REQUIRES:
             required = set(edges)
-    barred = {other for kind, other in lines if kind is RelationKind.EXCLUDES}
-    barred |= set(await queries.excluded_by(session, own))
+    barred = excluded | set(await queries.excluded_by(session, own))
     domain.require_no_contradiction(required, barred, await queries.offering_names(session, required & barred))
+    # Whatever requires this one, also by way of others, from now on requires all that this one does.
+    above = await queries.requirers(session, own)
+    pairs = {(other, own) for other in above & excluded}
+    pairs |= await queries.exclusions_between(session, above, required | {own}, without=own)
+    domain.require_no_contradiction_above(
+        pairs, await queries.offering_names(session, {each for pair in pairs for each in pair}) | {own: name}
+    )
 
 
 async def check_bundle(session: AsyncSession, own: UUID, name: str, bundle: Iterable[BundleMember]) -> None:
@@ -97,18 +108,24 @@ async def require_add_ons(session: AsyncSession, own: UUID, options: list[Option
 async def bundle_gaps(session: AsyncSession, bundle: Offering) -> list[Fault]:
     """What keeps a bundle from being on offer: members of which no version is published, or that end before it.
 
-    A member stands for its series: a version that takes over from it takes its place in the bundle too.
+    A member stands for its series: a version that takes over from it takes its place in the bundle too, and so must
+    not end before the bundle either while it is scheduled.
     """
     if not bundle.members:
         return []
     ids = [member.member_id for member in bundle.members]
-    current = await queries.current_versions(session, ids)
+    on_offer = await queries.versions_on_offer(session, ids)
+    shortest = {
+        member_id: min(versions, key=lambda each: each.valid_until or _NO_END)
+        for member_id, versions in on_offer.items()
+        if any(version.state is OfferingState.PUBLISHED for version in versions)
+    }
     names = await queries.offering_names(session, ids)
     windows = {
         member_id: Window(
             each.number, each.valid_from or each.published_at or each.created_at, each.valid_until, each.name
         )
-        for member_id, each in current.items()
+        for member_id, each in shortest.items()
     }
     return domain.bundle_gaps(ids, windows, names, bundle.valid_until)
 

@@ -119,17 +119,24 @@ async def go_live(session: AsyncSession, offering: Offering, *, now: datetime) -
         versions = await queries.series(session, offering.series_id)
     offering.state = domain.move(offering.state, OfferingState.PUBLISHED)
     offering.published_at = now
-    for before in versions:
-        if before.id != offering.id and before.state is OfferingState.PUBLISHED:
-            before.state = domain.move(before.state, OfferingState.RETIRED)
-            before.retired_at = now
-            own = {key.system for key in offering.external_ids}
-            for key in [key for key in before.external_ids if key.system not in own]:
-                before.external_ids.remove(key)
-                offering.external_ids.append(key)
-            record(session, before, OfferingRetired, thread=current_thread())
+    for before in reversed([each for each in versions if each.id != offering.id]):
+        moved = _hand_over(before, offering)
+        if before.state is OfferingState.PUBLISHED:
+            retire(session, before, now=now)
+        elif moved:
+            touch(before)
     wake_at_end(session, offering)
     record(session, offering, OfferingPublished, thread=current_thread())
+
+
+def _hand_over(before: Offering, after: Offering) -> bool:
+    """The external ids of systems that know `after` by none. Also of a version that is over: its name outlives it."""
+    own = {key.system for key in after.external_ids}
+    moving = [key for key in before.external_ids if key.system not in own]
+    for key in moving:
+        before.external_ids.remove(key)
+        after.external_ids.append(key)
+    return bool(moving)
 
 
 def wake_at_beginning(session: AsyncSession, offering: Offering) -> None:

@@ -175,13 +175,19 @@ async def _put(
 
 
 async def _move_end(session: AsyncSession, offering: Offering, *, now: datetime) -> None:
+    await queries.hold_offering_graph(session)
     validity.require_ahead(offering.valid_until, now=now)
     await versions.require_room(session, offering, now=now)
+    await _require_as_long_as_bundles(session, offering)
+    if offering.state is OfferingState.PUBLISHED:
+        versions.wake_at_end(session, offering)
+
+
+async def _require_as_long_as_bundles(session: AsyncSession, offering: Offering) -> None:
+    """Raises OfferingInBundles: a version stands in for its series in the bundles that hold any version of it."""
     if offering.valid_until is not None:
         bundles = await queries.bundles_on_offer(session, offering.series_id)
         domain.require_retirable([each.name for each in bundles if ends_before(offering.valid_until, each.valid_until)])
-    if offering.state is OfferingState.PUBLISHED:
-        versions.wake_at_end(session, offering)
 
 
 def said(source: Offering | OfferingCreate | OfferingChange, name: str) -> Any:
@@ -275,9 +281,10 @@ async def publish_offering(
 ) -> Offering:
     """Now, or where its window begins later: then.
 
-    Raises OfferingNotReady with the full list of what is missing, TierDisagrees, BundleNotReady, WindowOver and
-    WindowsOverlap.
+    Raises OfferingNotReady with the full list of what is missing, TierDisagrees, BundleNotReady, WindowOver,
+    WindowsOverlap, and OfferingInBundles where it would end before a bundle that it takes a place in.
     """
+    await queries.hold_offering_graph(session)  # no member leaves meanwhile, and no bundle comes
     offering = await queries.the_offering(session, offering_id)
     require_ownership(offering.service, principal)
     check_version(offering, if_match)
@@ -287,6 +294,7 @@ async def publish_offering(
     await versions.require_comparable(session, offering)
     await require_bundle(session, offering)
     await versions.require_room(session, offering, now=now)
+    await _require_as_long_as_bundles(session, offering)
     # The service must not leave while this is being published: its version is checked in the same transaction.
     touch(offering.service)
     if to is OfferingState.PUBLISHED:
@@ -310,6 +318,7 @@ async def retire_offering(
 
     Raises OfferingInBundles, which names the bundles.
     """
+    await queries.hold_offering_graph(session)
     offering = await queries.the_offering(session, offering_id)
     require_ownership(offering.service, principal)
     check_version(offering, if_match)

@@ -177,6 +177,13 @@ async def test_what_surrounds_a_published_offering_changes_with_an_event(
     assert problem(frozen) == (409, "offering-immutable")
     assert [fault["pointer"] for fault in frozen.json()["errors"]] == ["/tier"]
     assert problem(await patched(owner, offering, audience=None)) == (422, "audience-needed")
+    await patched(owner, other, audience={"business_unit_ids": [str(uuid4())]})
+    approver = catalog.client(["consumer", "approver"])
+    stranger = catalog.client(["consumer"], [UUID(unit)])
+    await patched(owner, offering, audience={"everyone": True})
+    seen = (await stranger.get(f"/v1/offerings/{offering['id']}")).json()
+    assert (seen["relations"], seen["related"]) == ([], [])  # not even that there is something else
+    assert (await approver.get(f"/v1/offerings/{offering['id']}")).json()["relations"] == relations
     (there,) = (await owner.get(f"/v1/offerings/{other['id']}")).json()["related"]
     assert (there["direction"], there["kind"], there["other_id"]) == ("from", "excludes", offering["id"])
 
@@ -244,10 +251,14 @@ async def test_relations_have_no_cycle_and_do_not_contradict_each_other(
     both = await patched(owner, a, relations=[line("requires", b), line("excludes", c)])
     assert problem(both) == (409, "relation-contradiction")
     assert "'C' cannot be both required and excluded" in both.json()["detail"]
-    assert (await patched(owner, c, relations=[line("excludes", a)])).status_code == 200
-    back = await patched(owner, a, relations=[line("requires", b)], name="A2")
-    assert back.status_code == 200  # what is as it was is not asked about again
-    assert problem(await patched(owner, a, relations=[line("requires", c)])) == (409, "relation-contradiction")
+    # Nor by way of who requires it: A requires B, which requires C; and A excludes D.
+    d = await created(owner, "/v1/offerings", {"service_id": service["id"], "name": "D"})
+    assert (await patched(owner, a, relations=[line("requires", b), line("excludes", d)])).status_code == 200
+    for there, said in ((b, [line("requires", d)]), (c, [line("requires", d)]), (c, [line("excludes", a)])):
+        refused = await patched(owner, there, relations=said)
+        assert problem(refused) == (409, "relation-contradiction")
+        assert "'A' requires 'D'" in refused.text or "'A' requires 'C'" in refused.text
+    assert (await patched(owner, d, relations=[line("requires", c)])).status_code == 200
     itself = await patched(owner, a, relations=[line("requires", a)])
     assert problem(itself) == (422, "relation-invalid")
 
@@ -278,6 +289,10 @@ async def test_a_bundle_holds_what_is_on_offer(
     await done(owner, f"/v1/offerings/{above['id']}/publish")
     # A version that takes over takes its place in the bundle.
     second = await drafted_next(owner, part)
+    await patched(owner, second, valid_until=ends)
+    short = await owner.post(f"/v1/offerings/{second['id']}/publish")
+    assert problem(short) == (409, "offering-in-bundles")  # it would end before the bundle
+    await patched(owner, second, valid_until=None)
     await done(owner, f"/v1/offerings/{second['id']}/publish")
     for refused in (
         await owner.post(f"/v1/offerings/{second['id']}/retire"),
@@ -290,6 +305,25 @@ async def test_a_bundle_holds_what_is_on_offer(
         assert (await owner.get(f"/v1/offerings/{each['id']}")).json()["state"] == "retired"
     retired = [event.data["name"] for event in await catalog.published("itaas.catalog.offering.retired.v1")]
     assert retired == ["Part", "Part", "Bundle", "Above"]
+
+
+async def test_a_bundle_waits_for_no_version_that_ends_before_it(
+    owner: httpx.AsyncClient, service: dict[str, Any]
+) -> None:
+    part = await published_offering(owner, service["id"])
+    second = await drafted_next(owner, part)
+    await patched(owner, second, valid_from=instant(days=1), valid_until=instant(days=2))
+    await done(owner, f"/v1/offerings/{second['id']}/publish")
+    held = [{"offering_id": part["id"]}]
+    bundle = await publishable_offering(owner, service["id"], name="Bundle", bundle=held, external_ids=[])
+    assert problem(await owner.post(f"/v1/offerings/{bundle['id']}/publish")) == (409, "bundle-not-ready")
+    # A version that comes after a pause has the name of the one before it as well.
+    await done(owner, f"/v1/offerings/{part['id']}/retire")
+    await done(owner, f"/v1/offerings/{second['id']}/unschedule")
+    await patched(owner, second, valid_from=None, valid_until=None)
+    live = await done(owner, f"/v1/offerings/{second['id']}/publish")
+    assert live["external_ids"] == OFFERING["external_ids"]
+    assert (await owner.get(f"/v1/offerings/{part['id']}")).json()["external_ids"] == []
 
 
 async def test_offerings_of_a_service_are_comparable(owner: httpx.AsyncClient, service: dict[str, Any]) -> None:
@@ -416,3 +450,16 @@ async def test_two_at_once_close_no_cycle_and_open_one_version(anywhere: Service
             await session.flush()
     drafted = await asyncio.gather(*(owner.post(f"/v1/offerings/{one['id']}/next") for _ in range(4)))
     assert sorted(answer.status_code for answer in drafted) == [201, 409, 409, 409]
+
+
+async def test_a_member_leaves_or_its_bundle_comes_but_not_both(anywhere: ServiceHarness) -> None:
+    owner = anywhere.client(["service_owner"])
+    service = await published_service(owner)
+    for _ in range(3):
+        part = await published_offering(owner, service["id"], external_ids=[])
+        held = [{"offering_id": part["id"]}]
+        bundle = await publishable_offering(owner, service["id"], name="Bundle", bundle=held, external_ids=[])
+        answers = await asyncio.gather(
+            owner.post(f"/v1/offerings/{bundle['id']}/publish"), owner.post(f"/v1/offerings/{part['id']}/retire")
+        )
+        assert sorted(answer.status_code for answer in answers) == [200, 409], [answer.text for answer in answers]
