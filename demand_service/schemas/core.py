@@ -36,7 +36,7 @@ Quantity = Annotated[
 ]
 
 
-def _given(value: Any) -> Any:
+def given(value: Any) -> Any:
     """A field of a patch that is sent must have a value: leaving it out is how it stays as it is."""
     if value is None:
         raise ValueError("must not be null; leave it out to keep it")
@@ -65,7 +65,7 @@ class GoalPatch(Body):
     due: date | None = None
     priority: Annotated[int, Field(ge=1, le=5)] | None = None
 
-    _kept = field_validator("name", "metric", "due", "priority", mode="before")(_given)
+    _kept = field_validator("name", "metric", "due", "priority", mode="before")(given)
 
 
 class GoalRead(Read):
@@ -95,7 +95,7 @@ class BusinessUnitPatch(Body):
     headcount: Annotated[int, Field(ge=0, le=10_000_000)] | None = None
     external_ids: Annotated[list[ExternalId], Field(max_length=20)] | None = None
 
-    _kept = field_validator("name", "external_ids", mode="before")(_given)
+    _kept = field_validator("name", "external_ids", mode="before")(given)
 
 
 class BusinessUnitRead(Read):
@@ -137,7 +137,7 @@ class DemandPatch(Body):
     options: dict[str, Any] | None = None
     form: dict[str, Any] | None = None
 
-    _kept = field_validator("title", "description", "options", "form", mode="before")(_given)
+    _kept = field_validator("title", "description", "options", "form", mode="before")(given)
 
 
 class Note(Body):

@@ -4,13 +4,13 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator
 
 from demand_service.domain.engagement import PromiseKind, PromiseState
 from demand_service.domain.goal import GoalStatus
 from demand_service.domain.profile import Criticality, FactKind
 from demand_service.domain.unit_moves import MoveState
-from demand_service.schemas.core import GoalRead, Line, PersonId, Sentence, Text
+from demand_service.schemas.core import GoalRead, Line, PersonId, Sentence, Text, given
 from services.http import Body, DecimalInput, DecimalString, ExternalId, Read
 
 Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2200, 12, 31))]
@@ -219,9 +219,11 @@ class PromiseCreate(Body):
 
 
 class PromisePatch(Body):
-    text: Sentence = ""
-    owner_id: Person = ""
+    text: Sentence | None = None
+    owner_id: Person | None = None
     due_on: Day | None = None
+
+    _kept = field_validator("text", "owner_id", "due_on", mode="before")(given)
 
 
 class PromiseRead(Read):

@@ -28,9 +28,6 @@ class PromiseNotFound(NotFound): ...
 class MeetingOfAnotherUnit(Invalid): ...
 
 
-class MustNotBeNull(Invalid): ...
-
-
 async def meeting(session: AsyncSession, meeting_id: UUID, *, units: Units) -> Meeting:
     found = await session.get(Meeting, meeting_id)
     if found is None:
@@ -81,10 +78,7 @@ async def change_promise(
     rules.require_open(found.state)
     before = found.due_on
     for name in body.model_fields_set:
-        value = getattr(body, name)
-        if value is None:
-            raise MustNotBeNull(f"{name} has a value", faults=[Fault(f"/{name}", "must not be null")])
-        setattr(found, name, value)
+        setattr(found, name, getattr(body, name))
     if found.due_on != before:
         _remind(session, found)
     await session.flush()
