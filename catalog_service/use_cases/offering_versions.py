@@ -22,6 +22,7 @@ from catalog_service.tables import Offering, OfferingAudience, OfferingMember, O
 from catalog_service.use_cases.offering_graph import bundle_gaps
 from catalog_service.use_cases.ownership import require_ownership
 from catalog_service.work import timers
+from services import context
 from services.db import touch
 from services.errors import Conflict
 from services.events import current_thread, record
@@ -141,7 +142,8 @@ def _hand_over(before: Offering, after: Offering) -> bool:
 
 def wake_at_beginning(session: AsyncSession, offering: Offering) -> None:
     assert offering.valid_from is not None
-    timers.set(session, OPENS, due_at=offering.valid_from, payload={"offering_id": str(offering.id)})
+    payload = {"offering_id": str(offering.id), "by": context.current().actor_id}
+    timers.set(session, OPENS, due_at=offering.valid_from, payload=payload)
 
 
 def wake_at_end(session: AsyncSession, offering: Offering) -> None:
@@ -167,6 +169,7 @@ async def open_offering(session: AsyncSession, payload: dict[str, Any], now: dat
     offering = await session.get_one(Offering, UUID(payload["offering_id"]))
     if offering.state is not OfferingState.SCHEDULED or offering.valid_from is None or now < offering.valid_from:
         return
+    context.current().actor_id = payload.get("by")  # who scheduled it is who took it live
     over = offering.valid_until is not None and offering.valid_until <= now
     if over or offering.service.state is not ServiceState.PUBLISHED or await bundle_gaps(session, offering):
         offering.state = domain.unschedule(offering.state)

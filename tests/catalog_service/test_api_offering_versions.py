@@ -98,7 +98,8 @@ async def test_a_scheduled_version_takes_over_at_its_instant_and_ends_at_its_end
     assert (await done(owner, f"/v1/offerings/{draft['id']}/unschedule"))["state"] == "draft"
     assert problem(await owner.post(f"/v1/offerings/{draft['id']}/unschedule")) == (409, "offering-transition-refused")
     await done(owner, f"/v1/offerings/{draft['id']}/publish")
-    assert len(await catalog.published("itaas.catalog.offering.published.v1")) == 1  # nobody is told before its time
+    (first_event,) = await catalog.published("itaas.catalog.offering.published.v1")  # nobody is told before its time
+    assert first_event.actor_id
 
     await come_to_pass(catalog, draft["id"], valid_from=utc_now())
     second = await state_becomes(owner, draft["id"], "published")
@@ -117,6 +118,8 @@ async def test_a_scheduled_version_takes_over_at_its_instant_and_ends_at_its_end
         if "offering" in event.type
     ]
     assert told == [("published", 1), ("retired", 1), ("published", 2), ("retired", 2)]
+    _, live = await catalog.published("itaas.catalog.offering.published.v1")
+    assert live.actor_id == first_event.actor_id  # who scheduled it is who took it live
 
 
 async def test_windows_of_a_series_do_not_meet(
