@@ -152,7 +152,7 @@ def _row(line: int, cells: dict[str, Any], today: date, plan: Plan) -> Row | Non
     fields: dict[str, Any] = {}
     for name, cell in cells.items():
         if name not in COMMON | COLUMNS[record]:
-            plan.fault(line, name[:60], f"is no column of a {record}")
+            plan.fault(line, "", f"{name[:60]!r} is no column of a {record}")
         elif cell is not None:
             fields[name] = _value(line, name, cell, plan)
     fields.pop("record")

@@ -86,7 +86,8 @@ async def import_units(run: JobRun) -> dict[str, Any]:
             more = len(plan.faults) - len(shown)
             if more:
                 shown.append(Fault("", f"and {more} more"))
-            raise UnitsNotValid(f"the import has {len(plan.faults)} faults; nothing of it was done", faults=shown)
+            what = "1 fault" if len(plan.faults) == 1 else f"{len(plan.faults)} faults"
+            raise UnitsNotValid(f"the import has {what}; nothing of it was done", faults=shown)
         result = _result(plan, dry_run=run.payload["dry_run"])
         if not run.payload["dry_run"]:
             await _apply(session, system, plan.changes, now=utc_now())

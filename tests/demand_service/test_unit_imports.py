@@ -30,7 +30,7 @@ def planned(text: str, state: State | None = None) -> tuple[Plan, State]:
         ("record,id,headcount,name\nunit,a,-1,A", "line 2: headcount", "whole number"),
         ("record,id,effective_on,name\nunit,a,2026-13-01,A", "line 2: effective_on", "date"),
         ("record,id,unit\nperson,p,nowhere", "line 2: unit", "nowhere"),
-        ("record,id,name\nperson,p,Ada", "line 2: name", "no column of a person"),
+        ("record,id,name\nperson,p,Ada", "line 2", "'name' is no column of a person"),
         ('[\n{"record":"unit","id":"a","name":"A"},\n7]', "line 3", "no object"),
         ("record,id,name,parent,effective_on\nunit,a,A,b,\nunit,b,B,,2027-01-01", "line 2: parent", "2026-11-25"),
     ],
