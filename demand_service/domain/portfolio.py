@@ -17,7 +17,7 @@ it answers is checked again in decimals before anybody sees it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from math import lcm
 from typing import Any
@@ -133,6 +133,12 @@ def best_set(candidates: Sequence[Candidate], limits: Limits, *, seconds: float 
     )
 
 
+def relaxed(candidates: Sequence[Candidate], limits: Limits) -> Decimal:
+    """What the set would be worth if parts of a candidate could be had, to four places: no whole set is worth more."""
+    require_known(candidates, limits)
+    return _Programme(sorted(candidates, key=lambda candidate: candidate.id), limits).relaxation()
+
+
 def _check(chosen: Sequence[Candidate], limits: Limits) -> None:
     """In decimals: the solver counts in doubles."""
     ids = {candidate.id for candidate in chosen}
@@ -233,6 +239,12 @@ class _Programme:
             return picked
         cheaper = [x > 0.5 for x in model.getSolution().col_value]
         return min((picked, cheaper), key=lambda xs: sum(cost for cost, x in zip(self.costs, xs, strict=True) if x))
+
+    def relaxation(self) -> Decimal:
+        model = self._model(integer=False)
+        model.run()
+        bound = Decimal(repr(float(model.getInfo().objective_function_value))) / self.value_scale
+        return bound.quantize(Decimal("0.0001"), rounding=ROUND_CEILING)
 
     def shadows(self, chosen: Sequence[Candidate]) -> tuple[Shadow, ...]:
         """Duals of the relaxation, in value per unit of the limit."""

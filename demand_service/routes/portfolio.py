@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Header, Response
+from fastapi import Depends, Header, Request, Response
 from sqlalchemy import select
 
 from demand_service.domain.portfolio import Nature
@@ -18,7 +18,6 @@ from demand_service.schemas.assessment import (
 from demand_service.tables import BusinessCase
 from demand_service.use_cases import assessment, portfolio
 from demand_service.use_cases.steps import Asked
-from services.db.chassis_tables import Job
 from services.http import Api, Etag, JobRead, Page, Paging, ReadSession, WriteSession, accepted_job, paginate
 from services.identity import Principal, Role, UnitScope, may
 
@@ -89,19 +88,32 @@ async def sum_up(
     return {"totals": await portfolio.totals(session, units, business_unit_id=business_unit_id)}
 
 
+async def _solve(
+    request: Request, body: OptimisationCreate, principal: Leader, units: UnitScope
+) -> tuple[portfolio.Asked, dict[str, Any] | None]:
+    """Before the route's transaction begins: SQLite's one writer does not wait for a solver."""
+    async with request.app.state.runtime.database.reading() as session:
+        asked = await portfolio.asked_for(session, body, units=units)
+    return asked, await portfolio.solved_at_once(asked)
+
+
+Solved = Annotated[tuple[portfolio.Asked, dict[str, Any] | None], Depends(_solve)]
+
+
 @router.post(
     "/portfolio-optimisations",
-    response_model=OptimisationRead,
-    responses={202: {"model": JobRead, "description": "More than 200 candidates: the job that looks for it"}},
+    response_model=OptimisationRead | JobRead,
+    responses={
+        200: {"model": OptimisationRead, "description": "The best set"},
+        202: {"model": JobRead, "description": "More than 200 candidates: the job that looks for it"},
+    },
     summary="Find the best set",
 )
-async def optimise(
-    body: OptimisationCreate, session: WriteSession, principal: Leader, units: UnitScope, response: Response
-) -> Any:
+async def optimise(principal: Leader, solved: Solved, session: WriteSession, response: Response) -> Any:
     """The most value under budget, capacity, must-haves, exclusions and dependencies, exactly; what just missed the
     cut, and what more of each limit is worth. `proven_optimal` is false where the time ran out."""
-    found = await portfolio.optimise(session, body, units=units)
-    if isinstance(found, Job):
+    asked, found = solved
+    if found is None:
         response.status_code = 202
-        return accepted_job(response, found)
+        return accepted_job(response, await portfolio.start_optimisation(session, asked))
     return found

@@ -3,10 +3,11 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Header, Path, Response
+from fastapi import Depends, Header, Path, Response
 from sqlalchemy import select
 
 from demand_service.domain import scoring
+from demand_service.domain.cash_flow import Worth
 from demand_service.routes.asking import asking
 from demand_service.schemas.assessment import (
     CashFlowPreview,
@@ -100,10 +101,16 @@ async def preview_cash_flows(body: CashFlowPreview, principal: Reader) -> CashFl
     return CashFlowPreviewRead(currency=body.currency, period=body.period, **figures)
 
 
+async def _work_out(body: CashFlowPreview, principal: Annotated[Principal, may(Role.DEMAND_LEADER)]) -> Worth:
+    """Before the route's transaction begins: SQLite's one writer does not wait for it."""
+    return await assessment.worth_of(body)
+
+
 @router.put("/demands/{demand_id}/cash-flows", response_model=CashFlowRead, summary="Keep a demand's cash flows")
 async def put_cash_flows(
     demand_id: UUID,
     body: CashFlowPreview,
+    worth: Annotated[Worth, Depends(_work_out)],
     session: WriteSession,
     etag: Etag,
     asked: ByLeader,
@@ -111,7 +118,6 @@ async def put_cash_flows(
     if_match: Condition = None,
 ) -> CashFlowTable:
     """With what they are worth; 201 for the first. While the demand is open. If-Match, needed to replace it, is its."""
-    worth = await assessment.worth_of(body)
     row, new = await assessment.put_cash_flows(
         session, demand_id, body, worth, asked=asked, conditional=if_match is not None
     )

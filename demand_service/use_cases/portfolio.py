@@ -5,6 +5,7 @@ Up to `AT_ONCE` candidates are answered in the request, in a thread; more of the
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -56,20 +57,37 @@ async def totals(session: AsyncSession, units: Units, *, business_unit_id: UUID 
     return [dict(row) for row in rows.mappings()]
 
 
-async def optimise(session: AsyncSession, body: OptimisationCreate, *, units: Units) -> dict[str, Any] | Job:
-    """The best set, or the job that looks for it. Raises CandidateUnknown, NoSetFits, NumbersTooFarApart."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an optimisation is asked on: its body, and the candidates as they were read."""
+
+    body: OptimisationCreate
+    candidates: list[Candidate]
+
+
+async def asked_for(session: AsyncSession, body: OptimisationCreate, *, units: Units) -> Asked:
+    """Raises CandidateUnknown and TooManyCandidates."""
     query = candidates(units, business_unit_id=body.business_unit_id).where(BusinessCase.currency == body.currency)
     rows = (await session.scalars(query.order_by(BusinessCase.demand_id).limit(MOST + 1))).all()
     if len(rows) > MOST:
         raise TooManyCandidates(f"more than {MOST} candidates: narrow them to a business unit")
-    found, limits = [_candidate(row) for row in rows], _limits(body)
-    require_known(found, limits)
-    if len(found) > AT_ONCE:
-        ids = [candidate.id for candidate in found]
-        return await jobs.start(
-            session, "portfolio-optimisation", payload={"asked": body.model_dump(mode="json"), "candidates": ids}
-        )
-    return _shown(await asyncio.to_thread(best_set, found, limits, seconds=body.seconds), body, len(found))
+    found = [_candidate(row) for row in rows]
+    require_known(found, _limits(body))
+    return Asked(body, found)
+
+
+async def solved_at_once(asked: Asked) -> dict[str, Any] | None:
+    """The best set, or None where that is a job's work. Raises NoSetFits and NumbersTooFarApart."""
+    if len(asked.candidates) > AT_ONCE:
+        return None
+    body = asked.body
+    best = await asyncio.to_thread(best_set, asked.candidates, _limits(body), seconds=body.seconds)
+    return _shown(best, body, len(asked.candidates))
+
+
+async def start_optimisation(session: AsyncSession, asked: Asked) -> Job:
+    payload = {"asked": asked.body.model_dump(mode="json"), "candidates": [each.id for each in asked.candidates]}
+    return await jobs.start(session, "portfolio-optimisation", payload=payload)
 
 
 @jobs.handler("portfolio-optimisation")

@@ -123,3 +123,14 @@ async def test_the_portfolio_is_summed_and_optimised(world: World) -> None:
     refused(await world.leader.post("/v1/portfolio-optimisations", json=stray), 422, "candidate-unknown")
     full = body | {"must_have": ids}
     refused(await world.leader.post("/v1/portfolio-optimisations", json=full), 409, "no-set-fits")
+
+
+async def test_more_candidates_than_fit_a_request_are_a_job(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("demand_service.use_cases.portfolio.AT_ONCE", 0)
+    demand_id = (await world.draft())["id"]
+    case = {"nature": "run", "value": "1", "cost": "1", "currency": "USD"}
+    done(await world.leader.put(f"/v1/demands/{demand_id}/business-case", json=case), 201)
+    accepted = await world.leader.post("/v1/portfolio-optimisations", json={"currency": "USD", "budget": "1"})
+    job = await world.service.finished_job(done(accepted, 202)["id"])
+    assert job.state == "succeeded" and job.result is not None
+    assert (job.result["chosen"], job.result["proven_optimal"]) == ([demand_id], True)
