@@ -1,6 +1,6 @@
 """to whom, when and with which options
 
-Revision 0011, after 0010. Empty until the catalogue tells of an offering again: `itaas rebuild demand`.
+Revision 0005, after 0004. Empty until the catalogue tells of an offering again: `itaas rebuild demand`.
 """
 
 import sqlalchemy as sa
@@ -8,8 +8,8 @@ from alembic import op
 
 from services.db.types import JsonDocument, UtcInstant
 
-revision = "0011"
-down_revision = "0010"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """scores, cash flows, stakeholders, RAID, business cases, balances
 
-Revision 0005, after 0004.
+Revision 0004, after 0003.
 """
 
 import sqlalchemy as sa
@@ -10,8 +10,8 @@ from sqlalchemy.dialects import postgresql
 import services.db.types
 from services.db.types import ExactDecimal, JsonDocument, UtcInstant
 
-revision = "0005"
-down_revision = "0004"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
