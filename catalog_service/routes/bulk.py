@@ -92,7 +92,7 @@ async def import_catalogue(
         200: {
             "description": "The whole catalogue",
             "content": {
-                "application/yaml": {"schema": {"type": "string"}, "example": "itaas_catalogue: 1\ntaxonomy: []\n"},
+                "application/yaml": {"schema": {"type": "object"}, "example": {"itaas_catalogue": 1, "taxonomy": []}},
                 "application/json": {"schema": {"type": "object"}, "example": {"itaas_catalogue": 1, "taxonomy": []}},
             },
         }

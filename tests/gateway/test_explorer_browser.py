@@ -95,7 +95,7 @@ async def test_the_explorer_shows_every_operation_and_asks_nobody_else(suite: st
     async with httpx.AsyncClient(base_url=suite, trust_env=False) as client:
         document = (await client.get("/openapi.json")).json()
     # The explorer makes only those operations that are in view, so that the window has to hold them all.
-    page = await visit(f"{suite}/docs", tmp_path, "--window-size=1280,20000", f"--screenshot={tmp_path / 'docs.png'}")
+    page = await visit(f"{suite}/docs", tmp_path, "--window-size=1280,32000", f"--screenshot={tmp_path / 'docs.png'}")
     assert page.elements("opblock") == operations(document) > 40
     text = html.unescape(page.dom)
     for words in ("Catalogue: ", "Demand: ", "Pricing: ", "Feedback: ", "Gateway: Events", "Authorize"):

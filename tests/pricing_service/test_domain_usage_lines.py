@@ -17,7 +17,9 @@ async def read(*blocks: bytes) -> list[Any]:
         for block in blocks:
             yield block
 
-    return [event async for some in lines(body()) for event in some]
+    at_once = [event async for some in lines(body(), typed=True) for event in some.events]
+    assert [event async for some in lines(body(), typed=False) for event in some.events] == at_once
+    return at_once
 
 
 @pytest.mark.anyio
