@@ -13,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from demand_service.domain.portfolio import Best, Candidate, Limits, best_set, require_known
+from demand_service.domain.portfolio import Best, Candidate, Limits, require_known
+from demand_service.portfolio_solver import best_set
 from demand_service.schemas.assessment import OptimisationCreate
 from demand_service.tables import BusinessCase, Demand
 from demand_service.use_cases.scores import OPEN

@@ -35,9 +35,7 @@ def _reader(form: re.Pattern[str]) -> Callable[[Any], Any]:
         if isinstance(value, Decimal):
             return value
         if not isinstance(value, str) or not form.fullmatch(value):
-            raise ValueError(
-                'must be a decimal as a string, such as "12.50": no number, exponent, separator or sign "+"'
-            )
+            raise ValueError(_WANTED)
         return Decimal(value)
 
     return read

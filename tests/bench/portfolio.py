@@ -11,7 +11,8 @@ import time
 from decimal import Decimal
 from typing import Any
 
-from demand_service.domain.portfolio import Candidate, Limits, best_set, relaxed
+from demand_service.domain.portfolio import Candidate, Limits
+from demand_service.portfolio_solver import best_set, relaxed
 
 CANDIDATES = 2_000
 SECONDS = 30.0

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from demand_service.domain import raid
 from demand_service.domain.cash_flow import Periods, Returns, TooFewFlows, rates_of_return, worth
-from demand_service.domain.portfolio import Candidate, CandidateUnknown, Limits, NoSetFits, best_set
+from demand_service.domain.portfolio import Candidate, CandidateUnknown, Limits, NoSetFits
 from demand_service.domain.scoring import MethodUnknown, score, two_places
 from demand_service.domain.scoring.derived import Facts, SourceMissing, SourceUnknown, resolve
 from demand_service.domain.stakeholder import approach
+from demand_service.portfolio_solver import best_set
 from services.errors import Invalid
 
 WSJF = {"business_value": 8, "time_criticality": 6, "risk_reduction": 4, "job_size": 3}
