@@ -37,6 +37,7 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
     folder = tmp_path_factory.mktemp("backends")
     with local_backends(folder, databases=[], report=lambda line: None) as running:
         yield running
+        running.postgres.discard()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

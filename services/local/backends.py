@@ -303,6 +303,11 @@ class Postgres(Server):
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://{self.role}:{self._password}@{LOOPBACK}:{self.port}/{database}"
 
+    def discard(self) -> None:
+        """Stop it and delete its folder, which need not lie below the data folder: for what was only tried out."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def create_database(self, name: str, *, template: str = "template1") -> None:
         """Create it, as a copy of `template`, unless it is there. Raises StackError."""
         absent = "NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name')"

@@ -69,7 +69,7 @@ def run(*, largest: int = OFFERINGS) -> list[dict[str, Any]]:
             for server in (None, postgres):
                 rows += asyncio.run(_measured(Path(folder), largest, server))
         finally:
-            postgres.stop()
+            postgres.discard()
     return rows
 
 

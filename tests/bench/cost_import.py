@@ -39,7 +39,7 @@ def run(*, largest: int = SIZES[-1]) -> list[dict[str, Any]]:
                 rows.append(asyncio.run(_measured(Path(folder), size, None)))
                 rows.append(asyncio.run(_measured(Path(folder), size, postgres)))
         finally:
-            postgres.stop()
+            postgres.discard()
     return rows
 
 

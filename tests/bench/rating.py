@@ -39,7 +39,7 @@ def run(*, largest: int = LARGEST) -> list[dict[str, Any]]:
                 if events <= 1_000_000:
                     rows += asyncio.run(_measured(Path(folder), Size(events), None))
         finally:
-            postgres.stop()
+            postgres.discard()
     return rows
 
 

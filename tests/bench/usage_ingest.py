@@ -169,7 +169,7 @@ def _postgres() -> Iterator[tuple[Postgres, Path]]:
         try:
             yield server, Path(folder)
         finally:
-            server.stop()
+            server.discard()
 
 
 async def _prepared(url: str) -> list[UUID]:

@@ -45,8 +45,7 @@ def stack() -> None:
 def backends(stack: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
     with local_backends(tmp_path_factory.mktemp("stack"), databases=["catalog", "demand"]) as running:
         yield running
-    # When we are root the cluster is not under pytest's folder, which others may not enter.
-    shutil.rmtree(running.postgres.folder)
+        running.postgres.discard()
 
 
 def produce_then_read_all(kafka: Kafka, value: bytes) -> list[bytes]:
