@@ -142,11 +142,12 @@ def _refuse(reading: Reading) -> None:
 
 async def _write(run: JobRun, reading: Reading, names: Names, plan: Plan) -> dict[str, Any]:
     result = _result(run, reading, plan)
-    if run.payload["dry_run"] or not plan.total("created") + plan.total("updated"):
+    if run.payload["dry_run"]:
         return result
     try:
         async with run.chunk() as session:
-            await Writes(session, plan, names, now=utc_now()).run()
+            if plan.total("created") + plan.total("updated"):
+                await Writes(session, plan, names, now=utc_now()).run()
             run.advance(done=3 * reading.count, total=3 * reading.count, checkpoint={"result": result})
     except IntegrityError as error:
         raise CatalogueChanged("something that the file refers to was deleted while it was checked") from error
