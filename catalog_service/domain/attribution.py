@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from statistics import NormalDist
+from typing import TypeVar
 from uuid import UUID
 
 TAKEN_BACK = frozenset({"rejected", "withdrawn", "cancelled"})
@@ -162,8 +163,11 @@ def _belongs(own: Touch, at_unit: Sequence[Touch], offering_id: UUID | None, mom
     return min((touch.started_at, touch.campaign_id) for touch in rivals)[1] == own.campaign_id, False
 
 
-def _by_unit(facts: Iterable[Demand] | Iterable[Subscription]) -> Mapping[UUID, list]:  # type: ignore[type-arg]
-    by_unit: dict[UUID, list[Demand | Subscription]] = {}
+Fact = TypeVar("Fact", Demand, Subscription)
+
+
+def _by_unit(facts: Iterable[Fact]) -> Mapping[UUID, list[Fact]]:
+    by_unit: dict[UUID, list[Fact]] = {}
     for fact in facts:
         by_unit.setdefault(fact.unit_id, []).append(fact)
     return by_unit
